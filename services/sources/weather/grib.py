@@ -176,8 +176,9 @@ def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:
     times = [format_time(to_datetime(time)) for time in grid["time"].values]
     if times != [format_time(valid)]:
         raise InputError(f"{where}: valid time", ", ".join(times), f"{format_time(valid)}, {asked}")
-    if expected.step and grid.attrs.get("init_time") != format_time(issued):
-        raise InputError(f"{where}: init_time", grid.attrs.get("init_time"), f"{format_time(issued)}, {asked}")
+    # An analysis has none.
+    if (found_issued := grid.attrs.get("init_time", format_time(issued))) != format_time(issued):
+        raise InputError(f"{where}: init_time", found_issued, f"{format_time(issued)}, {asked}")
     if "ensemble" in grid.attrs:
         raise InputError(f"{where}: ensemble", grid.attrs["ensemble"], f"a single forecast, {asked}")
     lacking = [name for name in expected.variables if name not in grid]

@@ -137,6 +137,15 @@ FILTERED = {
 }  # fmt: skip
 
 
+def test_a_forecast_of_an_earlier_run_is_no_analysis(source_server, store, closed_after) -> None:
+    def answer(folder: str, step: int) -> Reply | None:
+        return Reply(gfs_file(EARLIER, 6)[0]) if step == 0 and "20261124" in folder else None
+
+    report = ingest_newest([filtered(source_server, closed_after, answer)], WANTED, store, NOW)
+    assert report.attempts[0].cycle.init_time == EARLIER
+    assert "f000.grib2.part: init_time: found 2026-11-23T18:00:00Z; expected 2026-11-24T00:00:00Z" in report.reasons[0]
+
+
 @pytest.mark.parametrize("fault", FILTERED)
 def test_a_filtered_file_of_something_else_is_not_taken(source_server, store, closed_after, fault) -> None:
     body, message = FILTERED[fault]
