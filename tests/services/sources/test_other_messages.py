@@ -24,6 +24,7 @@ from tests.support.weather_publishers import (
     gfs_file,
     gfs_message,
     gfs_path,
+    gfs_total,
     plane,
     publish_ecmwf,
     publish_gfs,
@@ -66,6 +67,9 @@ OTHERS = {
     "another level": (TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, **AT_850), "variables: found", "no t2m"),
     "a member": (TEMPERATURE, ensemble(1, typeOfEnsembleForecast=3), "variables: found", "no t2m"),
     "an ensemble's mean": (TEMPERATURE, ensemble(2, derivedForecast=0), "variables: found", "no t2m"),
+    "another span": (
+        "10:", lambda: gfs_total("tp", NEWEST, 3, 6), "tp: found a value over 3 h", "one over 6 h, as asked for",
+    ),
     "another run": (TEMPERATURE, lambda: gfs_message("t2m", EARLIER, 12), "found 2 forecast runs", ""),
     "one value": (
         TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, plane(280.0)),
