@@ -75,7 +75,7 @@ def rows(form: str) -> str:
         ("station,开始时间,PM2.5", "{s},2026-01-15 {h}:00,{v}", 1),
         ("location_id,location,datetime,lat,lon,parameter,units,value", "{s},x,2026-01-15T{h:02d}:00:00+08:00,39,116,pm25,µg/m³,{v}", 0),
         ("Site Num,Parameter Name,Date GMT,Time GMT,Sample Measurement,Units of Measure",
-         "{s},PM2.5 - Local Conditions,2026-01-15,{utc:02d}:00,{v},Micrograms/cubic meter (LC)", 0),
+         "{s},PM2.5 - Local Conditions,2026-01-15,{utc:02d}:00,{v},Micrograms/cubic meter (LC)", 1),
         ("station,time,PM2.5\n,,µg/m³", "{s},2026-01-15 {h}:00,{v}", 0),
     ],
 )  # fmt: skip
@@ -197,3 +197,50 @@ def test_an_hour_is_the_same_however_it_is_written(time) -> None:
     for wrong in (f"{start:%Y-%m-%d %H:%M}-{end + timedelta(hours=2):%H:%M}", f"{start:%Y-%m-%d %H:%M}"):
         with pytest.raises(UnreadableError):
             parse_range(wrong)
+
+
+def test_numbers_of_points_are_no_degrees(tmp_path) -> None:
+    """Sixteen points by their numbers, as networks of Japan write them: 4 is east."""
+    text = "".join(f"{{s}},2026-01-15 {hour}:00,{40 + n},{code},2\n" for n, (hour, code) in enumerate(zip(HOURS, [4, 16, 12, 0, 8, 2], strict=True)))  # fmt: skip
+    path = put(tmp_path, "測定局コード,日時,PM2.5,風向,風速(m/s)\n" + text.replace("{s}", "A1"))
+    found = examine(path, REGISTRY)
+    assert "wind_direction" not in set(found.values["quantity"]) and len(found.values) == 12
+    assert any("'風向' is not used: whole numbers up to 16" in doubt for doubt in found.findings.doubts)
+    path.write_text(path.read_text().replace(",16,", ",270,"))
+    assert 270.0 in examine(path, REGISTRY).values["value"].tolist()
+
+
+def test_the_time_of_measurement_goes_before_that_of_publication(tmp_path) -> None:
+    form = "{s},2026-01-15 {n}:00,2026-01-15 {h}:00,{v}"
+    found = examine(put(tmp_path, f"站点编号,发布时间,监测时间,PM2.5\n{rows(form)}"), REGISTRY)
+    assert found.values["time"].unique().tolist() == ENDS.tolist()
+    assert any("'发布时间' is not used" in doubt for doubt in found.findings.doubts)
+    form = form.replace("2026-01-15 {h}:00,", "")
+    assert len(examine(put(tmp_path, f"站点编号,发布时间,PM2.5\n{rows(form)}"), REGISTRY).values) == 12
+
+
+@pytest.mark.parametrize("below", ["station,time,pm10", "station,time,pm10,pm25", "site,time,pm25"])
+def test_rows_below_other_names_are_not_read_as_those_above(tmp_path, below) -> None:
+    """Two exports in one file, the second with other columns."""
+    other = "".join(f"A1,2026-01-15 {hour}:00,900{',901' * (below.count(',') - 2)}\n" for hour in (20, 21))
+    path = put(tmp_path, f"station,time,pm25\n{rows('{s},2026-01-15 {h}:00,{v}')}{below}\n{other}")
+    found = examine(path, REGISTRY)
+    assert found.values["value"].max() == 45.0 and len(found.values) == 12
+    assert found.findings.counts["rows_below_other_names"] == 3
+    assert f"line 14: found {below}; expected the names of the table; 3 rows are not read" in str(
+        found.findings.faults[0]
+    )
+
+
+@pytest.mark.parametrize(("step", "said"), [(8, True), (3, True), (1, False)])
+def test_steps_of_several_hours_are_said(tmp_path, step, said) -> None:
+    text = "".join(f"A1,2026-01-{15 + n // 24} {n % 24}:00,{n}\n" for n in range(0, 48, step))
+    found = examine(put(tmp_path, f"station,time,pm25\n{text}"), REGISTRY)
+    assert len(found.values) == 48 // step
+    assert any(f"times at least {step} h apart" in doubt for doubt in found.findings.doubts) == said
+
+
+def test_names_of_stations_with_other_blanks(tmp_path) -> None:
+    path = put(tmp_path, "Station Name,time,pm25\nDongcheng  Park,2026-01-15 9:00,40\n")
+    (tmp_path / "stations.csv").write_text("code,name,city\nA1,Dongcheng Park,beijing\n")
+    assert examine(path, REGISTRY).values["station"].tolist() == ["A1"]

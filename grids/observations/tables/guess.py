@@ -33,6 +33,7 @@ _FLAGS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
+_PUBLISHED = re.compile(r"发布|發布|公表|publish", re.I)
 # Columns that may say which values can be used.
 _FLAG = re.compile(
     r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
@@ -163,7 +164,8 @@ def _told(table: Table) -> dict[str, Named]:
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
     others: list[tuple[str, Named]] = []
-    for name in table.header:
+    # When values were published is not when they were measured.
+    for name in sorted(table.header, key=lambda name: _PUBLISHED.match(name.strip()) is not None):
         found = named(name)
         if found is None or name in told or name in table.stations:
             continue

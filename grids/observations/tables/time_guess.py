@@ -12,6 +12,8 @@ from hazecast.grids.observations.tables.stamps import parse_parts, stamp_columns
 from hazecast.grids.observations.tables.written_stamps import HOUR, UnreadableError, are_ranges, order_of, parse_stamp
 from hazecast.grids.observations.tables.zones import zone_in
 
+# Columns of the hourly files of AQS, whose time is the begin of the sample (US EPA, AirData file formats; AQCSV, field 4).
+_OF_AQS = ({"samplemeasurement", "timelocal"}, {"samplemeasurement", "timegmt"})
 _WITH_HOUR = re.compile(r"\d[日T\s]+\d{1,2}|^\d{10,14}$|\d{4}[\s,]+\d{1,2}:")
 
 
@@ -53,6 +55,9 @@ def _mend_starts_and_ends(table: Table, told: dict[str, Named], taken: dict[str,
         _check_hours(table, start, end)
     meanings = {found.meaning for found in told.values()}
     alone = not meanings & {"time", "date", "year"}
+    plain = {re.sub(r"[^a-z]", "", name.lower()) for name in table.header}
+    if any(names <= plain for names in _OF_AQS):
+        table.stamp = "start", "columns of AQS, which states when a sample began"
     for name, what in ((end, "end"), (start, "start")):
         if name is None:
             continue

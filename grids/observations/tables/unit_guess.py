@@ -26,6 +26,8 @@ _FARTHEST_KM = 100.0
 # in mg/m3 and ppm, as are others in ppm. Fewer values tell nothing.
 _LEAST = {"co": 30.0}
 _FEW = 3
+# Networks of Japan and Korea write wind as numbers of 16 or 36 points, from 1 on.
+_MOST_POINTS = 36.0
 
 
 class UnitTold(NamedTuple):
@@ -90,6 +92,9 @@ def _of_weather(meaning: str, values: np.ndarray, cells: Sequence[str]) -> UnitT
         return UnitTold("%", "not stated: values above 1")
     if meaning == "wind_direction":
         turned = directions(np.array(cells, dtype=object))
+        if len(values) >= _FEW and values.max() <= _MOST_POINTS and not (values % 1.0).any():
+            why = f"whole numbers up to {values.max():g} may count 8, 16 or 36 points"
+            return UnitTold(None, f"{why}; one of {', '.join(units_of(meaning))}")
         return UnitTold(
             "compass" if list(turned) != list(cells) else "degrees", "not stated: as its values are written"
         )
