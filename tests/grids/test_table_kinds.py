@@ -263,6 +263,10 @@ def long(name: str, more: str = "", cells: str = "") -> str:
         ("pm10.csv", WIDE.format(units=",mg/m3,mg/m3\n"), {"pm10": "mg/m3"}),
         ("o3.csv", WIDE.format(units=",ppb,ug/m3\n"), "its unit is ppb and ug/m3"),
         ("o3.csv", WIDE.format(units=""), {"o3": "ug/m3"}),
+        # The same over or beside stations that have a column for each quantity.
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1,B2\n,o3,o3\n单位,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ug/m3\n" + WIDE.format(units="").partition("\n")[2], "its unit is ppb and ug/m3"),
         # The file's name.
         ("o3_ppb_2026.csv", WIDE.format(units=""), {"o3": "ppb"}),
         ("O3(ppb).csv", WIDE.format(units=""), {"o3": "ppb"}),

@@ -39,6 +39,10 @@ _NO_HOURLY = re.compile(
     r"(?:8|24)(?:h|hr|hours?)|max\w*|min\w*|i?aqi|forecasts?|fcst|predict\w*|.*(?:日均|滑动|滑動|移動|最大|最高|指数|预报|预测|予測|予報).*",
     re.I,
 )
+_TITLE_NO_HOURLY = re.compile(
+    r"(?<!\d)(?:8|24)\s*-?(?:小时|小時|時間|시간|h\b|hours?)|日均|日平均|滑动|滑動|移動平均|分指数|预报|预测|予測|予報|forecast",
+    re.I,
+)
 _PUBLISHED = re.compile(r"发布|發布|公表|publish", re.I)
 # Columns that may say which values can be used.
 _FLAG = re.compile(
@@ -89,20 +93,25 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
         at, upper = both[1], sheet.rows[both[0]][0]
         sheet = with_joined_names(sheet, upper, sheet.rows[at][0], stations)
     line, header = sheet.rows[at]
-    side_by_side = stations_in(header, stations) is not None
-    if side_by_side:
+    units_line, units = _units(sheet, at)
+    pairs = stations_in(header, stations)
+    side_by_side = pairs is not None
+    if pairs is not None:
+        units = _of_pairs({header[place]: pair for place, pair in pairs.items()}, units)
         sheet = one_row_a_station(sheet, line, stations)
         header = sheet.rows[at][1]
     across = hours_in(header) is not None and not stations.keys() & set(header)
     if across:
         sheet = one_row_an_hour(sheet, line)
         header = sheet.rows[at][1]
-    units_line, units = _units(sheet, at)
-    first = at + (1 if units_line is None else 2)
-    rows = [cells for _, cells in sheet.rows[first : first + _TRIED] if len(cells) == len(header)]
+    below = [cells for number, cells in sheet.rows[at + 1 :] if number != units_line]
+    rows = [cells for cells in below[:_TRIED] if len(cells) == len(header)]
+    titles = [cell for _, cells in sheet.rows[:at] for cell in cells if _TITLE_NO_HOURLY.search(cell)]
     around = units_around([cells for _, cells in sheet.rows], at)
     table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units, around)
     table.said += sheet.notes
+    for title in titles[:1]:
+        table.doubt(f"{title[:80]!r} above the names: the values are taken as hourly ones all the same")
     if upper is not None:
         table.said.append(f"names: those of line {upper} over those of line {line}")
     if side_by_side:
@@ -163,7 +172,18 @@ def _units(sheet: Sheet, at: int) -> tuple[int | None, dict[str, str]]:
     # 1 and 16 are units, and values.
     if not any(not text.isdigit() for name, text in texts.items() if name in units):
         return None, {}
-    return (line, units) if all(name in units or text in ("", "-") for name, text in texts.items()) else (None, {})
+    # The row may be called "unit" itself.
+    others = [text for name, text in texts.items() if name not in units and text not in ("", "-")]
+    called = [found is not None and found.meaning == "unit" for found in map(named, others)]
+    return (line, units) if all(called) else (None, {})
+
+
+def _of_pairs(pairs: Dict[str, tuple[str, str]], units: Dict[str, str]) -> dict[str, str]:
+    """Return the units of quantities by those of the columns of each station; where they differ all of them, which is none."""
+    found: dict[str, set[str]] = {}
+    for name, (_, quantity) in pairs.items():
+        found.setdefault(quantity, set()).update({units[name]} if name in units else ())
+    return {quantity: " and ".join(sorted(own)) for quantity, own in found.items() if own}
 
 
 def _told(table: Table) -> dict[str, Named]:
