@@ -163,6 +163,11 @@ def gfs_message(name: str, init_time: datetime, step: int, values: Field | None 
     )
 
 
+def gfs_total(name: str, init_time: datetime, start: int, end: int) -> bytes:
+    """A message of GFS with the true total from one hour to another."""
+    return _message(init_time, _total(name, start, end), _gfs_keys(name, end, (start, end), 1))
+
+
 def put_message(server: SourceServer, init_time: datetime, step: int, line: str, message: bytes) -> None:
     """Put a message where the index of a published step names another, by a part of its line."""
     path = gfs_path(init_time, step)

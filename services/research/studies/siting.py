@@ -47,7 +47,7 @@ def cover(
     from hazecast.forecast.studies.quality.siting import cover as take
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    where = read_labelled(candidates, ["site"], ["latitude", "longitude"]).set_index("site")
+    where = read_labelled(candidates, ["site"], ["latitude", "longitude"], once="site").set_index("site")
     found = take(where, read_labelled(demand, [], ["latitude", "longitude", "weight"]), number, radius)
     summary = {"sites": list(found.index), "share": float(found["share"].iloc[-1]) if len(found) else 0.0}
     return Result(summary, {"sites": found}, printed=("sites",))

@@ -22,7 +22,14 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.weather.timeline import RATES
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import Expected, merge_ranges, read_wanted, titled, verify_messages
+from hazecast.services.sources.weather.grib import (
+    Expected,
+    drop_if_lacking,
+    merge_ranges,
+    read_wanted,
+    titled,
+    verify_messages,
+)
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -173,6 +180,7 @@ class EcmwfOpenData:
             names = tuple(name for name in parts if name not in _without(step))
             expected = Expected(cycle.init_time, step, wanted.box, names, len(set(parts.values())))
             path = scratch / f"{step:03d}h.grib2"
+            drop_if_lacking(path, names)
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
         return self._lacking(parts, step, wanted.variables)
 

@@ -27,6 +27,7 @@ from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import (
     HEAD_BYTES,
     Expected,
+    drop_if_lacking,
     merge_ranges,
     message_length,
     read_wanted,
@@ -247,7 +248,9 @@ class Gfs:
             ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
-            expected = Expected(cycle.init_time, step, wanted.box, tuple(chosen), count)
+            spans = {n: step - (_start_of(r, _RECORDS[n][2], step) or 0) for n, r in chosen.items() if _is_span(n)}
+            expected = Expected(cycle.init_time, step, wanted.box, tuple(chosen), count, spans)
+            drop_if_lacking(path, chosen)
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
         return _lacking(chosen, step, wanted.variables)
 

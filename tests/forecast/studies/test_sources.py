@@ -58,6 +58,17 @@ def test_signal_to_noise_counts_only_what_exceeds_the_uncertainty() -> None:
     assert signal_to_noise(x, u).tolist() == pytest.approx([1.0, 1.0])  # (3 + 0 + 0)/3; (0 + 2)/2
 
 
+def test_a_total_in_another_unit_is_refused(mixture) -> None:
+    concentration = mixture.concentration
+    assert prepare(concentration, mixture.uncertainty, total=TOTAL).total == TOTAL
+    # Of a total in mg m-3 the species, in ug m-3, would be a thousand times.
+    scaled, errors = (one.assign(**{TOTAL: one[TOTAL] / 1000}) for one in (concentration, mixture.uncertainty))
+    with pytest.raises(
+        InputError, match=f"species together over {TOTAL}: median: found .*; expected at most 3, in one unit"
+    ):
+        prepare(scaled, errors, total=TOTAL)
+
+
 def test_missing_weak_and_bad_species() -> None:
     x = frame([[1.0, 5.0, 9.0], [np.nan, 6.0, 9.5], [3.0, 7.0, 1.0]], "abc")
     u = frame([[0.1, 4.0, 9.9]] * 3, "abc")
@@ -334,6 +345,11 @@ def test_mass_balance_recovers_the_sources_within_its_errors(mixture) -> None:
     assert (found.contributions >= 0).all().all()
     with pytest.raises(InputError, match="profile of dust, Si"):
         mass_balance(x, u, shares.where(shares != 0.24, -1), 0.05 * shares)
+    with pytest.raises(InputError, match="sum: found .*; expected shares of 1"):
+        mass_balance(x, u, 100 * shares, 5 * shares)
+    again = pd.concat([shares, 0.5 * shares.iloc[:1].rename(index=lambda _: "again")])
+    with pytest.raises(InputError, match="and again: found the same but for a factor"):
+        mass_balance(x, u, again, 0.05 * again)
     species = list(shares.columns)
     with pytest.raises(InputError, match="one for each of 4 sources"):
         mass_balance(x.drop(columns=species[3:]), u, shares, 0.05 * shares)

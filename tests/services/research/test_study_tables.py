@@ -44,6 +44,11 @@ METALS = "time,Zn (ng/m3)\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}\n" for n in 
         (GAS, "flue-gas FILE --oxygen 0.06", "reference oxygen: found 0.06; expected %"),
         (DUST + "b,1.3,1.1\n", "low-dust FILE --blank 0.2 --limit 10", "line 4, column sample: found b"),
         (DUST.replace("1.1", "1100"), "low-dust FILE --blank 0.2 --limit 10", "found 1100.0; expected m3"),
+        (
+            "site,latitude,longitude,weight\na,116.4,39.9,9\n",
+            "cover FILE --demand FILE --number 1 --radius 5",
+            "latitude, longitude: found (116.4, 39.9)",
+        ),
     ],
 )
 def test_what_would_decide_a_study_wrongly_is_refused_by_name(tmp_path, text, words, message) -> None:

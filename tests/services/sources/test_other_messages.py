@@ -24,6 +24,7 @@ from tests.support.weather_publishers import (
     gfs_file,
     gfs_message,
     gfs_path,
+    gfs_total,
     plane,
     publish_ecmwf,
     publish_gfs,
@@ -66,6 +67,9 @@ OTHERS = {
     "another level": (TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, **AT_850), "variables: found", "no t2m"),
     "a member": (TEMPERATURE, ensemble(1, typeOfEnsembleForecast=3), "variables: found", "no t2m"),
     "an ensemble's mean": (TEMPERATURE, ensemble(2, derivedForecast=0), "variables: found", "no t2m"),
+    "another span": (
+        "10:", lambda: gfs_total("tp", NEWEST, 3, 6), "tp: found a value over 3 h", "one over 6 h, as asked for",
+    ),
     "another run": (TEMPERATURE, lambda: gfs_message("t2m", EARLIER, 12), "found 2 forecast runs", ""),
     "one value": (
         TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, plane(280.0)),
@@ -135,6 +139,15 @@ FILTERED = {
     "another run": (lambda: gfs_file(EARLIER, 12)[0], "init_time: found 2026-11-23T18:00:00Z; expected 2026-11-24T00:00:00Z"),
     "a page": (lambda: b"<html><body>data file is not present</body></html>", "found an HTML page; expected an undamaged file"),
 }  # fmt: skip
+
+
+def test_a_forecast_of_an_earlier_run_is_no_analysis(source_server, store, closed_after) -> None:
+    def answer(folder: str, step: int) -> Reply | None:
+        return Reply(gfs_file(EARLIER, 6)[0]) if step == 0 and "20261124" in folder else None
+
+    report = ingest_newest([filtered(source_server, closed_after, answer)], WANTED, store, NOW)
+    assert report.attempts[0].cycle.init_time == EARLIER
+    assert "f000.grib2.part: init_time: found 2026-11-23T18:00:00Z; expected 2026-11-24T00:00:00Z" in report.reasons[0]
 
 
 @pytest.mark.parametrize("fault", FILTERED)

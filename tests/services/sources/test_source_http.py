@@ -80,6 +80,12 @@ def test_retry_after_is_what_is_waited(source_server) -> None:
     assert time.monotonic() - start >= 1.0
 
 
+def test_a_long_query_hides_no_error(source_server, client) -> None:
+    with pytest.raises(FetchError) as caught:
+        client.json(source_server.url + "/none", params={"latitude": ",".join(["39.9"] * 500)})
+    assert len(str(caught.value)) < 350 and "found HTTP 404" in str(caught.value) and len(caught.value.url) > 2000
+
+
 def test_a_server_that_is_down_is_named(source_server, client) -> None:
     source_server.stop()
     with pytest.raises(FetchError, match="ConnectError"):
