@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.times import format_time, to_datetime
 from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.grids.weather.timeline import STEP_HOURS, to_hourly
+from hazecast.grids.weather.timeline import RATES, STEP_HOURS, to_hourly
+from hazecast.grids.weather.variables import INSTANT
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.core.weather_reading import read_files, read_files_at_cities
 from hazecast.services.sources.partial import ByteRange
@@ -188,7 +190,19 @@ def _decode(path: Path, expected: Expected) -> None:
     if left_out := grid.attrs.get("left_out"):
         raise InputError(path.name, left_out, "messages that can all be used")
     _refuse_another(grid, expected, path.name)
+    if means := sorted(_means(path) & set(expected.variables)):
+        raise InputError(f"{path.name}: {', '.join(means)}", "means over time alone", "values at a time, as asked for")
     refuse_impossible(grid, path.name)
+
+
+def _means(path: Path) -> set[str]:
+    """Return the variables that should be instants, but of which a file holds only means over time."""
+    from hazecast.grids.weather.grib_headers import headers_of
+
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for header in headers_of(path, []):
+        kinds[header.meaning.name].add(header.meaning.kind)
+    return {name for name, found in kinds.items() if name not in RATES and INSTANT not in found}
 
 
 def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:

@@ -70,6 +70,10 @@ OTHERS = {
     "another span": (
         "10:", lambda: gfs_total("tp", NEWEST, 3, 6), "tp: found a value over 3 h", "one over 6 h, as asked for",
     ),
+    "a mean": (
+        ":TCDC:entire atmosphere:6 hour", lambda: gfs_total("tcc", NEWEST, 0, 6, mean=True),
+        "tcc: found means over time alone", "values at a time, as asked for",
+    ),
     "another run": (TEMPERATURE, lambda: gfs_message("t2m", EARLIER, 12), "found 2 forecast runs", ""),
     "one value": (
         TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, plane(280.0)),
