@@ -13,9 +13,9 @@ from hazecast.grids.weather.regular_grid import Box
 _VARYING = ("t2m", "d2m", "u10", "v10", "sp", "blh")
 # Chosen: in a few places, or hours, rounded values may be alike.
 _MANY = 48
-# Saturated air has a dew point of its temperature. Chosen, since packing and supersaturation move it by tenths of a
-# kelvin: so far above, in more than so large a share of the values.
-_ABOVE, _SHARE = 1.0, 0.01
+# Saturated air has a dew point of its temperature. Chosen: so far above, K, in more than so large a share of the values.
+# Packing and supersaturation move it by less, and a humidity over ice by more where it is very cold.
+_ABOVE, _SHARE = 1.0, 0.5
 
 
 def refuse_impossible(weather: xr.Dataset, where: str) -> None:
