@@ -192,7 +192,7 @@ def _decode(path: Path, expected: Expected) -> None:
     _refuse_another(grid, expected, path.name)
     if means := sorted(set(expected.variables) - _names(path)):
         raise InputError(f"{path.name}: {', '.join(means)}", "means over time alone", "values at a time, as asked for")
-    refuse_impossible(grid, path.name)
+    refuse_impossible(grid, path.name, each_time=True)
 
 
 def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:

@@ -18,7 +18,7 @@ _MANY = 48
 _ABOVE, _SHARE = 1.0, 0.5
 
 
-def refuse_impossible(weather: xr.Dataset, where: str) -> None:
+def refuse_impossible(weather: xr.Dataset, where: str, *, each_time: bool) -> None:
     """Refuse weather that contradicts itself.
 
     Parameters
@@ -27,18 +27,18 @@ def refuse_impossible(weather: xr.Dataset, where: str) -> None:
         Contract "weather_grid" or "city_weather".
     where : str
         Where it was read from, for errors.
+    each_time : bool
+        Whether a variable must vary over the grid at each time; regional models may write zeros at their first.
 
     Raises
     ------
     InputError
-        If a variable that varies has one value over a whole grid or throughout, or dew points lie above the temperature.
+        If a variable that varies has one value throughout, or dew points lie above the temperature.
     """
     for name in _VARYING:
         if name in weather:
             array = weather[name].transpose("time", ...).values
-            # Many places may lie in one cell of a model, and share its values at each time.
-            times = array if "latitude" in weather[name].dims else ()
-            for part in (*times, array):
+            for part in (*array, array) if each_time else (array,):
                 refuse_one_value(part, f"{where}: {name}", WEATHER[name].units)
     if {"t2m", "d2m"} <= set(weather.data_vars):
         excess = (weather["d2m"] - weather["t2m"]).values
