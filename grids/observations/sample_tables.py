@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -211,18 +212,30 @@ def _index(path: Path, positions: list[int], name: str, labels: list[str], times
         seen.add(label)
     if not times:
         return pd.Index(labels, name=name)
-    parsed = []
+    return _times(path, positions, name, labels, offset)
+
+
+def _times(path: Path, positions: list[int], name: str, labels: list[str], offset: bool) -> pd.DatetimeIndex:
+    """Return times as naive UTC; of a day and a month in another order than ISO 8601 has, which is which is not guessed."""
+    parsed: list[datetime] = []
     for line, label in zip(positions, labels, strict=True):
         try:
-            parsed.append(pd.Timestamp(label))
+            time = datetime.fromisoformat(label)
         except ValueError:
             raise InputError(f"{path}, line {line}, column {name}", label, "an ISO 8601 date or time") from None
-    try:
-        index = pd.DatetimeIndex(parsed, name=name)
-    except ValueError as error:
-        raise InputError(f"{path}, column {name}", error, "times with offset, or times without, not both") from error
-    if index.tz is None and offset:
-        raise InputError(f"{path}, column {name}", labels[0], "times with their offset, such as 2024-01-01T01:00+08:00")
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
+        if parsed and (time.tzinfo is None) != (parsed[0].tzinfo is None):
+            raise InputError(
+                f"{path}, line {line}, column {name}", label, "times with offset, or times without, not both"
+            )
+        if time.tzinfo is None and offset:
+            raise InputError(
+                f"{path}, line {line}, column {name}", label, "a time with its offset, as 2024-01-01T01:00+08:00"
+            )
+        parsed.append(time)
+    # In summer and in winter a place has two offsets.
+    index = pd.DatetimeIndex(pd.to_datetime(parsed, utc=True).tz_localize(None), name=name)
+    twice = index.duplicated()
+    if twice.any():
+        at = int(twice.argmax())
+        raise InputError(f"{path}, line {positions[at]}, column {name}", labels[at], "a time that no other row has")
     return index

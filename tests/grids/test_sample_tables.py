@@ -68,8 +68,26 @@ def test_times_must_be_times(tmp_path) -> None:
     with pytest.raises(InputError, match="line 2, column time: found Monday"):
         read_samples(tmp_path / "t.csv", times=True)
     (tmp_path / "t.csv").write_text("time,a\n2014-01-01,2\n2014-01-02T00:00Z,3\n")
-    with pytest.raises(InputError, match="column time"):
+    with pytest.raises(
+        InputError, match="line 3, column time: found 2014-01-02T00:00Z; expected times with offset, or"
+    ):
         read_samples(tmp_path / "t.csv", times=True)
+
+
+def test_days_and_months_are_not_guessed_and_offsets_may_change(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    # The second of January or the first of February: pandas would take either, by what the other rows are.
+    path.write_text("time,a\n01/02/2024 00:00,1\n13/02/2024 00:00,2\n")
+    with pytest.raises(InputError, match="line 2, column time: found 01/02/2024 00:00; expected an ISO 8601"):
+        read_samples(path, times=True)
+    # The hour that a clock shows twice in autumn, in Paris.
+    path.write_text("time,a\n2024-10-27T02:00+02:00,1\n2024-10-27T02:00+01:00,2\n2024-10-27 03:00+01:00,3\n")
+    assert [f"{time:%H:%M}" for time in read_samples(path, times=True).index] == ["00:00", "01:00", "02:00"]
+    path.write_text("time,a\n2024-10-27T02:00+02:00,1\n2024-10-27T01:00+01:00,2\n")
+    with pytest.raises(
+        InputError, match=r"line 3, column time: found 2024-10-27T01:00\+01:00; expected a time that no"
+    ):
+        read_samples(path, times=True)
 
 
 def test_labelled_columns_by_name(tmp_path) -> None:
@@ -145,5 +163,7 @@ def test_rows_of_one_name_and_times_without_offset_are_refused_where_asked(tmp_p
         read_labelled(path, ["pair"], ["a"], once="pair")
     path.write_text("time,a\n2024-01-01T01:00,1\n")
     assert len(read_samples(path, times=True)) == 1
-    with pytest.raises(InputError, match="column time: found 2024-01-01T01:00; expected times with their offset"):
+    with pytest.raises(
+        InputError, match="line 2, column time: found 2024-01-01T01:00; expected a time with its offset"
+    ):
         read_samples(path, times=True, offset=True)

@@ -244,3 +244,66 @@ def test_names_of_stations_with_other_blanks(tmp_path) -> None:
     path = put(tmp_path, "Station Name,time,pm25\nDongcheng  Park,2026-01-15 9:00,40\n")
     (tmp_path / "stations.csv").write_text("code,name,city\nA1,Dongcheng Park,beijing\n")
     assert examine(path, REGISTRY).values["station"].tolist() == ["A1"]
+
+
+WIDE = "time,A1,B2\n{units}" + "".join(
+    f"2026-01-15 {hour}:00,{value},{value}\n" for value, hour in enumerate(HOURS, 40)
+)
+
+
+def long(name: str, more: str = "", cells: str = "") -> str:
+    return f"station,time,{name}{more}\n" + rows("{s},2026-01-15 {h}:00,{v}" + cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "units"),
+    [
+        # A row of units of a table with a column a station.
+        ("o3.csv", WIDE.format(units=",ppb,ppb\n"), {"o3": "ppb"}),
+        ("pm10.csv", WIDE.format(units=",mg/m3,mg/m3\n"), {"pm10": "mg/m3"}),
+        ("o3.csv", WIDE.format(units=",ppb,ug/m3\n"), "its unit is ppb and ug/m3"),
+        ("o3.csv", WIDE.format(units=""), {"o3": "ug/m3"}),
+        # The same over or beside stations that have a column for each quantity.
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1,B2\n,o3,o3\n单位,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ug/m3\n" + WIDE.format(units="").partition("\n")[2], "its unit is ppb and ug/m3"),
+        # The file's name.
+        ("o3_ppb_2026.csv", WIDE.format(units=""), {"o3": "ppb"}),
+        ("O3(ppb).csv", WIDE.format(units=""), {"o3": "ppb"}),
+        # A column of units, of all quantities or of one.
+        ("a.csv", long("o3", ",unit", ",ppb"), {"o3": "ppb"}),
+        ("a.csv", long("pm25", ",单位", ",mg/m³"), {"pm25": "mg/m3"}),
+        ("a.csv", long("o3", ",o3_unit,pm25,pm25_unit", ",ppb,7,ug/m3"), {"o3": "ppb", "pm25": "ug/m3"}),
+        ("a.csv", long("o3", ",unit", ",ppb") + "A1,2026-01-15 20:00,60,ppm\n", "its unit is ppb and ppm"),
+        # The name of a column of values, and a row of units below it.
+        ("a.csv", long("item", ",value(mg/m³)", "").replace(",4", ",PM2.5,4"), {"pm25": "mg/m3"}),
+        ("a.csv", long("item", ",value", "").replace(",4", ",O3,4").replace("value\n", "value\n,,,ppb\n"), {"o3": "ppb"}),
+        # Lines around the table.
+        ("a.csv", "臭氧监测数据 单位：ppb,,\n" + long("o3"), {"o3": "ppb"}),
+        ("a.csv", long("o3") + "unit: ppb,,\n", {"o3": "ppb"}),
+        ("a.csv", "单位：μg/m³（CO为mg/m³）,,\n" + long("o3", ",pm25", ",7"), {"pm25": "ug/m3"}),
+        ("a.csv", "单位：mg/m³,,\n" + long("pm25"), {"pm25": "mg/m3"}),
+        ("a.csv", "单位：μg/m³,,\n" + long("pm25"), {"pm25": "ug/m3"}),
+    ],
+)  # fmt: skip
+def test_a_unit_that_is_stated_anywhere_is_the_unit(tmp_path, name, text, units) -> None:
+    path = put(tmp_path, text, name)
+    try:
+        found = examine(path, REGISTRY)
+    except InputError as error:
+        assert isinstance(units, str) and units in str(error)
+        return
+    values = found.values
+    assert dict(zip(values["quantity"], values["unit"], strict=True)) == units
+    assert values["value"][values["quantity"] == next(iter(units))].min() in (40.0, 7.0)
+    same_by_its_mapping(tmp_path, path, found)
+
+
+@pytest.mark.parametrize(
+    "name", ["pm25_24h.csv", "o3_8h.csv", "pm25_iaqi.csv", "PM2.5日均值_2026.csv", "pm25_forecast.csv", "o3_max.csv"]
+)
+def test_a_file_of_another_statistic_is_not_taken_for_hours(tmp_path, name) -> None:
+    path = put(tmp_path, WIDE.format(units=""), name)
+    with pytest.raises(InputError, match="what the values of a table with a column a station are"):
+        examine(path, REGISTRY)
+    assert len(examine(path, REGISTRY, hints=Hints(variable="pm25", unit="ug/m3")).values) == 12

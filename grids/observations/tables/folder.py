@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hazecast.grids.contract import POLLUTANTS
@@ -272,6 +273,32 @@ def once(values: pd.DataFrame, findings: Findings, place: str = "{}: line {}") -
     -------
     pandas.DataFrame
     """
+    result = _once(values, findings, place)
+    findings.counts["winds_incomplete"] += int(lone_winds(result).sum())
+    return result
+
+
+def lone_winds(values: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which values are a speed of the wind without a direction, or a direction without a speed: no wind is made of them.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame (row)
+        As of `TableData`; a calm needs no direction.
+
+    Returns
+    -------
+    bool (row,)
+    """
+    given = values["value"].notna()
+    speeds = given & (values["quantity"] == "wind_speed")
+    angles = given & (values["quantity"] == "wind_direction")
+    keys = pd.MultiIndex.from_frame(values[["station", "time"]])
+    alone = speeds & (values["value"] != 0.0) & ~keys.isin(keys[angles])
+    return np.asarray(alone | (angles & ~keys.isin(keys[speeds])), bool)
+
+
+def _once(values: pd.DataFrame, findings: Findings, place: str) -> pd.DataFrame:
     repeated = values.duplicated(_KEY, keep=False)
     if not repeated.any():
         return values

@@ -45,7 +45,9 @@ class Table:
         Known stations: codes and names, with the time zone of their city.
     hints : Hints
     units : dict of str to str
-        By name, of a row of units below the names.
+        By name, of a row of units below the names, or of a column of units beside; what is no one unit stands as it is written.
+    around : frozenset of str
+        Units of concentrations that lines above the names, or the last ones, state.
     stamp : (str, str)
         What of the hour the stamps are, and what tells it; "" where nothing does.
     said, doubts : list of str
@@ -59,6 +61,7 @@ class Table:
     stations: Mapping[str, str | None]
     hints: Hints
     units: dict[str, str] = field(default_factory=dict)
+    around: frozenset[str] = frozenset()
     stamp: tuple[str, str] = ("", "")
     said: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)

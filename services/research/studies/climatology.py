@@ -54,6 +54,7 @@ def climatology(
             "year": year,
             "pm25_days": int(of_year["pm25"].notna().sum()),
             "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
+            "pm25_mean_is_valid_for_the_year": study.annual_mean_is_valid(of_year["pm25"]),
             **_haze_days(data, registry, city, year, official_haze_days),
             "cities_without_data": [one for one in chosen if one not in observed],
         },

@@ -24,13 +24,16 @@ def network(
 ) -> Result:
     """Compare each station with the others: level, correlation, drift and steps."""
     from hazecast.forecast.studies.quality.plots import station_ratios
-    from hazecast.forecast.studies.quality.station_agreement import consistency
+    from hazecast.forecast.studies.quality.station_agreement import consistency, too_few_days
 
     hourly = observations.stations(pollutant)
+    few = too_few_days(hourly)
+    hourly = hourly.drop(columns=few)
     table = consistency(hourly)
     summary = {
         "pollutant": pollutant,
         "stations": len(table),
+        "stations_with_too_few_days": few,
         "unlike_the_others": [str(name) for name in table.index[table["unlike"] != ""]],
         "with_a_step": [str(name) for name in table.index[table["shift"].notna()]],
     }

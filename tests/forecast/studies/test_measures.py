@@ -11,7 +11,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from hazecast.forecast.studies.measures.changes import trend, weekly
-from hazecast.forecast.studies.measures.deweather import daily_table, expected_concentration
+from hazecast.forecast.studies.measures.deweather import daily_table, expected_concentration, weather_normalised
 from hazecast.forecast.studies.measures.intervention import (
     assess,
     estimate_effect,
@@ -84,6 +84,14 @@ def test_windows_next_to_the_measure_are_no_placebos() -> None:
     assert (np.abs((placebos[0].index - start).days) > length).all() and len(placebos[0]) == 55
     one_day = pd.Series(random.normal(size=100), index=pd.date_range("2013-01-01", periods=100, name="start"))
     assert len(estimate_effect(one_day, one_day.index[50], 1).placebos) == 100 - 11  # five days on both sides
+
+
+def test_a_season_that_was_never_observed_has_no_adjusted_days(beijing) -> None:
+    winter = pd.DatetimeIndex(beijing.index).month.isin([12, 1, 2])
+    table = beijing.assign(concentration=beijing["concentration"].where(~winter))
+    found = weather_normalised(table, draws=2)
+    assert found[winter].isna().all()
+    assert found.notna().equals(table["concentration"].notna())
 
 
 def weeks(slope: float, seed: int, steps: dict[int, float] | None = None, n: int = 157) -> pd.Series:

@@ -23,6 +23,11 @@ INTERLAB = "laboratory,value,uncertainty (%)\n" + "".join(f"l{n},{10 + 0.1 * n},
 REGIME = "sample,hcho,noy,no2 (ug/m3)\na,3,10,8\n"
 METALS = "time,Zn (ng/m3)\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}\n" for n in range(24))
 
+WIND = "time,Zn,wind_speed,wind_direction\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n},2.5,90\n" for n in range(24))
+VEHICLES = "vehicle,co,hc,no,speed,acceleration,grade\n" + "".join(
+    f"v{n % 5},0.0{n},0.001,0.002,40,1,0\n" for n in range(10)
+)
+
 
 @pytest.mark.parametrize(
     ("text", "words", "message"),
@@ -48,6 +53,16 @@ METALS = "time,Zn (ng/m3)\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}\n" for n in 
             "site,latitude,longitude,weight\na,116.4,39.9,9\n",
             "cover FILE --demand FILE --number 1 --radius 5",
             "latitude, longitude: found (116.4, 39.9)",
+        ),
+        (
+            WIND.replace(",90", ",16"),
+            "wind --place beijing --samples FILE --pollutant Zn",
+            "wind_direction: highest: found 16.0; expected degrees",
+        ),
+        (
+            WIND.replace("2.5,90", "99.9,90", 1),
+            "wind --place beijing --samples FILE --pollutant Zn",
+            "wind_speed at 2024-01-01 00:00:00 UTC: found 99.9",
         ),
     ],
 )
@@ -103,6 +118,13 @@ def test_what_a_study_leaves_out_is_counted(tmp_path) -> None:
     assert answer(tmp_path, text, "equivalence", "--limit", "50")["days_left_out"] == 1
 
 
+def test_readings_that_repeat_another_are_counted(tmp_path) -> None:
+    words = ("exhaust", "--limit", "40", "--noise", "3")
+    assert answer(tmp_path, VEHICLES, *words)["rows_that_repeat_another"] == 0
+    twice = VEHICLES + "\n".join(VEHICLES.splitlines()[2:4]) + "\n"
+    assert answer(tmp_path, twice, *words)["rows_that_repeat_another"] == 2
+
+
 def test_without_uncertainties_of_the_inputs_none_is_stated(tmp_path) -> None:
     found = answer(tmp_path, GAS, "flue-gas", "--oxygen", "6")
     assert found["dry_gas"][0]["u_reference"] is None and "oxygen" in found["inputs_without_uncertainty"]
@@ -132,7 +154,9 @@ def test_elements_that_are_not_compared_are_named_and_hours_need_their_offset(tm
         return json.loads(run_command("study", "elements", *paths[:2], "--limits", paths[2], "--json"))
 
     assert compare("hours", "limits")["not_compared"] == ["Cu", "Pb"]
-    with pytest.raises(InputError, match="column time: found 2024-01-01T00:00.*with their offset"):
+    with pytest.raises(
+        InputError, match="line 2, column time: found 2024-01-01T00:00; expected a time with its offset"
+    ):
         compare("local", "limits")
     with pytest.raises(InputError, match="line 3, column element: found Zn"):
         compare("hours", "twice")
