@@ -184,11 +184,11 @@ def mass_balance(concentrations: OneTable, given: MeasurementOptions, sources: P
 
     values, errors, _ = _measured(concentrations, given)
     mass = None if given.total is None else _column(values, given.total, concentrations)
-    shares = read_samples(sources.profiles)
+    shares = read_samples(sources.profiles, unit="1")
     if sources.profile_uncertainties is None:
         spread = sources.profile_fraction * shares
     else:
-        spread = read_samples(sources.profile_uncertainties)
+        spread = read_samples(sources.profile_uncertainties, unit="1")
     species = [name for name in values.columns if name != given.total]
     # One without a column of uncertainties is refused by its first sample, where a profile has it.
     found = fit(values[species], errors.reindex(columns=species), shares, spread, total=mass)
