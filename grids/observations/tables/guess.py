@@ -43,10 +43,16 @@ _TITLE_NO_HOURLY = re.compile(
     r"(?<!\d)(?:8|24)\s*-?(?:小时|小時|時間|시간|h\b|hours?)|日均|日平均|滑动|滑動|移動平均|分指数|预报|预测|予測|予報|forecast",
     re.I,
 )
+# Cells of a column of averaging times that is no hour.
+_LONGER = re.compile(
+    r"(?:8|24)[\s-]*(?:h|hrs?|hours?|小时|小時|時間|시간).*|(?:1[\s-]*)?days?|daily|1d|p1d|(?:日|月|年)(?:均|平均)?(?:值|値)|日均|months?|monthly|annual|year(?:ly)?",
+    re.I,
+)
 _PUBLISHED = re.compile(r"发布|發布|公表|publish", re.I)
 # Columns that may say which values can be used.
 _FLAG = re.compile(
-    r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
+    r"(?:flag|(?<![a-z])mark|qualifier|null.?data.?code|异常|異常|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$",
+    re.I,
 )
 
 
@@ -106,11 +112,13 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
         header = sheet.rows[at][1]
     below = [cells for number, cells in sheet.rows[at + 1 :] if number != units_line]
     rows = [cells for cells in below[:_TRIED] if len(cells) == len(header)]
-    titles = [cell for _, cells in sheet.rows[:at] for cell in cells if _TITLE_NO_HOURLY.search(cell)]
+    above = tuple(cell for _, cells in sheet.rows[:at] for cell in cells)
     around = units_around([cells for _, cells in sheet.rows], at)
-    table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units, around)
+    table = Table(
+        sheet, f"{sheet.path}: line {line}", header, rows, below, stations, hints or Hints(), units, above, around
+    )
     table.said += sheet.notes
-    for title in titles[:1]:
+    for title in [cell for cell in above if _TITLE_NO_HOURLY.search(cell)][:1]:
         table.doubt(f"{title[:80]!r} above the names: the values are taken as hourly ones all the same")
     if upper is not None:
         table.said.append(f"names: those of line {upper} over those of line {line}")
@@ -234,12 +242,12 @@ def _columns(table: Table, told: Dict[str, Named], layout: str) -> dict[str, Col
             if layout != "wide" and name:
                 table.said.append(f"column {name!r}: not used, the name is not known")
             _doubt_flag(table, name)
+            _doubt_statistic(table, name)
         elif found.meaning not in MEANINGS:
             columns[name] = Column.model_validate({"is": found.meaning})
             table.said.append(f"column {name!r}: {found.meaning}")
         elif layout == "long":
-            below = [cells for _, cells in table.sheet.rows if cells != table.header]
-            if beside := unit_beside(table.header, below, name):
+            if beside := unit_beside(table, name):
                 table.units.setdefault(name, beside)
             column = _quantity(table, f"column {name!r}", name, found, table.cells(name))
             if column is not None:
@@ -249,11 +257,20 @@ def _columns(table: Table, told: Dict[str, Named], layout: str) -> dict[str, Col
 
 def _doubt_flag(table: Table, name: str) -> None:
     """Say that a column may tell which values can't be used, where it tells some from others."""
-    texts = sorted(set(table.cells(name))) if _FLAG.search(name.strip()) else []
+    texts = sorted(table.texts(name)) if _FLAG.search(name.strip()) else []
     if 1 < len(texts) <= _FLAGS:
         table.doubt(
             f"column {name!r} may flag values that can't be used ({', '.join(map(repr, texts))}), and is not used: in a mapping "
             '{ is = "flag", valid = [...] } names those that can'
+        )
+
+
+def _doubt_statistic(table: Table, name: str) -> None:
+    """Say that a column tells of some rows that their values are means of longer times, such as ``24h`` or 日均值."""
+    texts = sorted(table.texts(name))
+    if len(texts) <= _FLAGS and (longer := [text for text in texts if _LONGER.fullmatch(text)]):
+        table.doubt(
+            f"column {name!r} says {', '.join(map(repr, longer))}, and is not used: the values are taken as hourly ones"
         )
 
 
