@@ -355,3 +355,19 @@ def test_numbers_that_became_fractions(tmp_path) -> None:
     for stamp in ("2026011509.0", "1768438800.0"):
         found = examine(put(tmp_path, f"station,time,pm25\nA1,{stamp},40\n"), REGISTRY)
         assert found.values["time"].tolist() == [ENDS[0]]
+
+
+def test_an_item_that_comes_late_is_read(tmp_path) -> None:
+    """A table ordered by its items: those of ozone begin after the first two thousand rows."""
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,{item},{n % 50 + 1}" for item in ("PM2.5", "O3(ppb)") for n, hour in enumerate(hours)]  # fmt: skip
+    found = examine(put(tmp_path, "\n".join(["station,time(UTC),item,value", *lines])), REGISTRY)
+    assert found.values.groupby("quantity").size().to_dict() == {"o3": 2_100, "pm25": 2_100}
+
+
+def test_units_of_items_over_stations_are_told_by_their_values(tmp_path) -> None:
+    """Carbon monoxide by its name alone would be in ug/m3."""
+    lines = [f"20260115,{hour},{item},{value},{value}" for hour in HOURS for item, value in (("pm25", 40), ("co", 0.6))]
+    found = examine(put(tmp_path, "\n".join(["date,hour,type,A1,B2", *lines])), REGISTRY)
+    assert set(found.values["quantity"]) == {"pm25"}
+    assert any("item 'co' is not used" in doubt and "hardly in ug/m3" in doubt for doubt in found.findings.doubts)
