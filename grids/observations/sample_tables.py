@@ -41,7 +41,7 @@ def read_samples(
     ----------
     path : Path
         UTF-8, separated by commas, or by tabs where the header has them; one header line; may be compressed (gzip).
-        Lines that begin with ``#`` are comments; those of empty cells, as spreadsheets leave them, are passed over.
+        Lines that begin with ``#`` are comments, and must not look like rows; those of empty cells, as spreadsheets leave them, are passed over.
     index : str, optional
         Name that the first column must have.
     times : bool
@@ -173,6 +173,15 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     found = [(line, cells) for line, cells in rows if any(map(str.strip, cells)) and not cells[0].startswith("#")]
     if not found:
         raise InputError(str(path), "an empty file", "a header line and samples below it")
+    begins, header = found[0]
+    for line, cells in rows:
+        # A stack or a sample may be called `#1`: its row would be lost without a word.
+        if line > begins and cells and cells[0].startswith("#") and len(cells) == len(header):
+            raise InputError(
+                f"{path}, line {line}",
+                f"{cells[0]!r} with as many cells as the header",
+                "a name that does not begin with #, or a comment without such cells",
+            )
     return found
 
 

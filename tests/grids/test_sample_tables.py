@@ -28,6 +28,15 @@ def test_marks_are_numbers_for_who_knows_them_alone(tmp_path) -> None:
         read_labelled(path, ["pair"], ["first", "second"])
 
 
+def test_a_row_is_not_lost_as_a_comment(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("# a,comment,before\nstack,a,b\n1,2,3\n# of the second of May\n2,3,4\n")
+    assert read_samples(path).index.tolist() == ["1", "2"]
+    path.write_text("stack,a,b\n#1,2,3\n#2,3,4\n")
+    with pytest.raises(InputError, match="line 2: found '#1' with as many cells as the header"):
+        read_samples(path)
+
+
 def test_tabs_compression_and_rows_of_nothing(tmp_path) -> None:
     text = "Date\tSO4\tNO3\n6/1/2005\t1.5\t2\n\t\t\n"
     (tmp_path / "t.txt").write_text(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -165,6 +167,7 @@ def chart(
     if column not in data:
         raise InputError(f"{table}: --column", column, f"one of {list(data.columns)}")
     values = data[column]
+    _check_oldest_first(table, list(map(str, values.index)))
     if target is None or deviation is None:
         mean, spread = baseline(values, points)
         target, deviation = mean if target is None else target, spread if deviation is None else deviation
@@ -183,6 +186,20 @@ def chart(
     }
     tables = {"signals": signals.fillna("")} | {one.kind: one.statistic for one in found}
     return Result(summary, tables, {"charts": charts(found, values)}, printed=("signals",))
+
+
+def _check_oldest_first(table: Path, points: list[str]) -> None:
+    """Raise InputError where points are days that do not follow each other: many exports have the newest first."""
+    from hazecast.grids.errors import InputError
+
+    try:
+        days = [datetime.fromisoformat(point) for point in points]
+        back = [number for number, (one, other) in enumerate(pairwise(days), 1) if other < one]
+    except (ValueError, TypeError):
+        # Names, or times of which some have an offset.
+        return
+    if back:
+        raise InputError(f"{table}: {points[back[0]]}", f"after {points[back[0] - 1]}", "the oldest point first")
 
 
 @study

@@ -197,7 +197,7 @@ class EcmwfOpenData:
         address = url.removesuffix(".grib2") + ".index"
         chosen: dict[str, Part] = {}
         for _ in range(2):
-            text = self._http.text(address, expected="an index of JSON lines")
+            text = self._http.text(address, expected="an index of JSON lines", encoding="latin-1")
             chosen = max(chosen, parse_index(text, init_time, step, variables, address), key=len)
             if not self._lacking(chosen, step, variables):
                 break

@@ -258,7 +258,7 @@ class Gfs:
         """Return the messages to fetch; an index that lacks some is asked for once more, since it may have been cut."""
         chosen: dict[str, Record] = {}
         for _ in range(2):
-            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
+            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="latin-1")
             found = choose(parse_index(text, init_time, url + ".idx"), step, variables)
             chosen = max(chosen, found, key=len)
             if not _lacking(chosen, step, variables):

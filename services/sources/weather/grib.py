@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -150,7 +149,7 @@ def verify_messages(path: Path, expected: Expected) -> None:
 
 
 def variables_in(path: Path) -> set[str]:
-    """Return the contract's variables of which a GRIB file holds messages, without unpacking them.
+    """Return the contract's variables of which a GRIB file holds messages: instants, but rates over time; nothing is unpacked.
 
     Raises
     ------
@@ -182,7 +181,8 @@ def drop_if_lacking(path: Path, variables: Iterable[str]) -> None:
 def _names(path: Path) -> set[str]:
     from hazecast.grids.weather.grib_headers import headers_of
 
-    return {header.meaning.name for header in headers_of(path, [])}
+    found = {(header.meaning.name, header.meaning.kind) for header in headers_of(path, [])}
+    return {name for name, kind in found if kind == INSTANT or name in RATES}
 
 
 def _decode(path: Path, expected: Expected) -> None:
@@ -190,19 +190,9 @@ def _decode(path: Path, expected: Expected) -> None:
     if left_out := grid.attrs.get("left_out"):
         raise InputError(path.name, left_out, "messages that can all be used")
     _refuse_another(grid, expected, path.name)
-    if means := sorted(_means(path) & set(expected.variables)):
+    if means := sorted(set(expected.variables) - _names(path)):
         raise InputError(f"{path.name}: {', '.join(means)}", "means over time alone", "values at a time, as asked for")
-    refuse_impossible(grid, path.name)
-
-
-def _means(path: Path) -> set[str]:
-    """Return the variables that should be instants, but of which a file holds only means over time."""
-    from hazecast.grids.weather.grib_headers import headers_of
-
-    kinds: dict[str, set[str]] = defaultdict(set)
-    for header in headers_of(path, []):
-        kinds[header.meaning.name].add(header.meaning.kind)
-    return {name for name, found in kinds.items() if name not in RATES and INSTANT not in found}
+    refuse_impossible(grid, path.name, each_time=True)
 
 
 def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:

@@ -385,7 +385,7 @@ def with_provenance(
     """
     where, issued = f"{cycle.source} {cycle.label}", f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
     dataset = dataset.assign({n: within_limits(dataset[n], n, where) for n in WEATHER if n in dataset})
-    refuse_impossible(dataset, where)
+    refuse_impossible(dataset, where, each_time=False)
     if dataset.attrs.get("init_time", issued) != issued:
         raise InputError(f"{where}: init_time", dataset.attrs["init_time"], issued)
     return dataset.assign_attrs(

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from hazecast.grids.errors import InputError
 from hazecast.services.cli.app import app
+from hazecast.services.research.studies.served import FieldsRefusedError, checked_body
 from tests.support.command_line import run_command
 
 DUPLICATES = "pair,first,second\n" + "".join(f"p{n},{10 + n},{10.2 + 1.1 * n}\n" for n in range(10))
@@ -23,6 +24,7 @@ INTERLAB = "laboratory,value,uncertainty (%)\n" + "".join(f"l{n},{10 + 0.1 * n},
 REGIME = "sample,hcho,noy,no2 (ug/m3)\na,3,10,8\n"
 METALS = "time,Zn (ng/m3)\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}\n" for n in range(24))
 
+NEWEST = "day,x\n" + "".join(f"2024-01-{12 - n:02d},{10 + n % 3}\n" for n in range(12))
 WIND = "time,Zn,wind_speed,wind_direction\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n},2.5,90\n" for n in range(24))
 VEHICLES = "vehicle,co,hc,no,speed,acceleration,grade\n" + "".join(
     f"v{n % 5},0.0{n},0.001,0.002,40,1,0\n" for n in range(10)
@@ -46,6 +48,7 @@ VEHICLES = "vehicle,co,hc,no,speed,acceleration,grade\n" + "".join(
         (RUNS + "r1,101,8.1\n", "removal FILE", "line 8, column run: found r1"),
         (FACTORY + "r1,91,50000,10\n", "factory FILE FILE --production 1000", "line 6, column run: found r1"),
         (GAS + "r1,20,120,101000,8,0.08\n", "flue-gas FILE --oxygen 6", "line 3, column reading: found r1"),
+        (NEWEST, "chart FILE --column x", "2024-01-11: found after 2024-01-12; expected the oldest point first"),
         (GAS, "flue-gas FILE --oxygen 0.06", "reference oxygen: found 0.06; expected %"),
         (DUST + "b,1.3,1.1\n", "low-dust FILE --blank 0.2 --limit 10", "line 4, column sample: found b"),
         (DUST.replace("1.1", "1100"), "low-dust FILE --blank 0.2 --limit 10", "found 1100.0; expected m3"),
@@ -123,6 +126,14 @@ def test_readings_that_repeat_another_are_counted(tmp_path) -> None:
     assert answer(tmp_path, VEHICLES, *words)["rows_that_repeat_another"] == 0
     twice = VEHICLES + "\n".join(VEHICLES.splitlines()[2:4]) + "\n"
     assert answer(tmp_path, twice, *words)["rows_that_repeat_another"] == 2
+
+
+def test_a_row_of_the_api_with_true_for_a_number_is_refused() -> None:
+    rows = [{"pair": "a", "first": 1, "second": 1.5}]
+    assert checked_body("duplicates", json.dumps({"table": rows}).encode()).table == rows
+    with pytest.raises(FieldsRefusedError) as refused:
+        checked_body("duplicates", json.dumps({"table": [*rows, {"pair": "b", "first": True, "second": 2}]}).encode())
+    assert any(field.startswith("table.1.first") for field, _ in refused.value.errors)
 
 
 def test_without_uncertainties_of_the_inputs_none_is_stated(tmp_path) -> None:

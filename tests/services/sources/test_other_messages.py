@@ -145,6 +145,16 @@ FILTERED = {
 }  # fmt: skip
 
 
+def test_a_filtered_mean_in_place_of_an_instant_is_said(source_server, store, closed_after) -> None:
+    def answer(folder: str, step: int) -> Reply | None:
+        return Reply(cut_out(step, ("TCDC:entire atmosphere:6 hour",))) if step == 6 else None
+
+    report = ingest_newest([filtered(source_server, closed_after, answer)], WANTED, store, NOW)
+    with xr.open_dataset(report.path) as weather:
+        said = "tcc: no TCDC:entire atmosphere in the filtered file of step 6 h"
+        assert weather.attrs["unexpectedly_absent"] == said
+
+
 def test_a_forecast_of_an_earlier_run_is_no_analysis(source_server, store, closed_after) -> None:
     def answer(folder: str, step: int) -> Reply | None:
         return Reply(gfs_file(EARLIER, 6)[0]) if step == 0 and "20261124" in folder else None
@@ -263,6 +273,20 @@ def test_a_cut_index_of_ecmwf_is_asked_for_again(source_server, store, closed_af
     report = ingest_newest([closed_after(EcmwfOpenData(source_server.url, QUICK))], WANTED, store, NOW)
     with xr.open_dataset(report.path) as weather:
         assert weather.attrs["unexpectedly_absent"] == ""
+
+
+@pytest.mark.parametrize("name", ["gfs", "ecmwf"])
+def test_bytes_that_are_no_text_cost_an_index_nothing_else(source_server, store, closed_after, name) -> None:
+    publish, path, made = {
+        "gfs": (publish_gfs, gfs_path(NEWEST, 6) + ".idx", Gfs),
+        "ecmwf": (publish_ecmwf, ecmwf_path(NEWEST, 6) + ".index", EcmwfOpenData),
+    }[name]
+    publish(source_server, NEWEST, WANTED.hours)
+    source_server.file(path, source_server._files[path][0] + b"\xff\xfe\x00\n")
+    report = ingest_newest([closed_after(made(source_server.url, QUICK))], WANTED, store, NOW)
+    assert report.reasons == ()
+    with xr.open_dataset(report.path) as weather:
+        assert weather.attrs["unexpectedly_absent"] == "" and not weather["t2m"].isnull().any()
 
 
 @pytest.mark.parametrize("swapped", [(":TMP:2 m", ":DPT:2 m"), (":UGRD:10 m", ":VGRD:10 m")])

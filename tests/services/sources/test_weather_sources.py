@@ -339,6 +339,17 @@ def test_a_folder_of_cycles(tmp_path) -> None:
     assert late.init_time == CYCLE - timedelta(hours=6) and late.late
 
 
+def test_zeros_that_a_model_writes_at_its_first_time_cost_no_cycle_of_the_folder(tmp_path) -> None:
+    (tmp_path / "cycle.grib2").write_bytes(b"".join(gfs_file(CYCLE, step)[0] for step in (0, 3)))
+    grid = read_weather(tmp_path / "cycle.grib2", box=EAST_ASIA)
+    grid["blh"][0] = 0.0
+    (tmp_path / "in").mkdir()
+    grid.to_netcdf(tmp_path / "in" / "20261124T00.nc")
+    source = Folder(tmp_path / "in")
+    read = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    check_against_truth(at_cities(read, CITIES), [3])
+
+
 # As a user writes it: zarr warns that other readers may not know where it keeps its metadata.
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
