@@ -31,7 +31,14 @@ _LONGER = re.compile(
 
 
 def doubt_flag(table: Table, name: str) -> None:
-    """Say that a column may tell which values can't be used, where it tells some from others."""
+    """Say that a column may tell which values can't be used, where it tells some from others.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+        Of the column.
+    """
     texts = sorted(table.texts(name)) if _FLAG.search(name.strip()) else []
     if 1 < len(texts) <= _FLAGS:
         table.doubt(
@@ -41,7 +48,14 @@ def doubt_flag(table: Table, name: str) -> None:
 
 
 def doubt_statistic(table: Table, name: str) -> None:
-    """Say that a column tells of some rows that their values are means of longer times, such as ``24h`` or 日均值."""
+    """Say that a column tells of some rows that their values are means of longer times, such as ``24h`` or 日均值.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+        Of the column.
+    """
     texts = sorted(table.texts(name))
     if len(texts) <= _FLAGS and (longer := [text for text in texts if _LONGER.fullmatch(text)]):
         table.doubt(
