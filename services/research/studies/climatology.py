@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hazecast.grids.observations.collections import MonitorData
     from hazecast.grids.places.cities import Registry
 
+# No episode lasts that long: all hours of a longer record are above a threshold in another unit.
+_MONTH_H = 720
 CityId = Annotated[str, Option("City of the collection.")]
 Threshold = Annotated[float | None, Option("ug m-3; default: China's heavy pollution, 150.")]
 GapHours = Annotated[int, Option("Hours below (or missing) that an episode survives.")]
@@ -101,6 +103,9 @@ def episodes(
     if threshold is None and pollutant != "pm25":
         raise InputError("--threshold", None, f"a number, ug m-3, for {pollutant}")
     limit = heavy_pollution() if threshold is None else threshold
+    known = hourly.dropna()
+    if len(known) >= _MONTH_H and (known > limit).all():
+        raise InputError("--threshold", limit, f"ug m-3; each of {len(known)} hours is above it")
     found = find_episodes(hourly, threshold=limit, gap_hours=gap, least_hours=least)
     summary = {
         "city": city,

@@ -268,6 +268,7 @@ def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
         (["climatology", *place, "--year", 2014, "--beside", "bejing"], "beijing"),
         (["episodes", *place, "--pollutant", "o3"], "pm25"),
         (["episodes", *place, "--gap", -1], "gap"),
+        (["episodes", *place, "--threshold", 0.015], "threshold: found 0.015; expected ug m-3; each of"),
         (["episodes", *place[:3], "tokyo"], "shenyang"),
     ):
         with pytest.raises(InputError, match=expected):
