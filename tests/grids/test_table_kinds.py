@@ -307,3 +307,67 @@ def test_a_file_of_another_statistic_is_not_taken_for_hours(tmp_path, name) -> N
     with pytest.raises(InputError, match="what the values of a table with a column a station are"):
         examine(path, REGISTRY)
     assert len(examine(path, REGISTRY, hints=Hints(variable="pm25", unit="ug/m3")).values) == 12
+
+
+UTC = "station,time,{more}pm25\n" + rows("{s},2026-01-15 {utc:02d}:00,{{cell}}{v}")
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (UTC.format(more="timezone,", cell="UTC,"), ""),
+        (UTC.format(more="时区,", cell="+00:00,"), ""),
+        ("时间均为UTC,,\n" + UTC.format(more="", cell=""), ""),
+        (UTC.format(more="timezone,", cell="UTC,") + "A1,2026-01-15 20:00,JST,9\n", "JST, UTC is no one time zone"),
+        (UTC.format(more="timezone,", cell="local,"), "local is no one time zone"),
+    ],
+)
+def test_a_zone_beside_the_stamps_is_theirs(tmp_path, text, doubt) -> None:
+    path = put(tmp_path, text)
+    found = examine(path, REGISTRY)
+    if doubt:
+        assert any(doubt in one for one in found.findings.doubts)
+    else:
+        assert found.values["time"].unique().tolist() == ENDS.tolist() and not found.findings.doubts
+        same_by_its_mapping(tmp_path, path, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "other", "said"),
+    [
+        ("flag", "N", "H", "may flag values"),
+        ("Qualifier", "", "IT", "may flag values"),
+        ("PM2.5_mark", "", "#", "may flag values"),
+        ("数据类型", "小时值", "日均值", "says '日均值'"),
+        ("averagingTime", "1 hour", "24 hours", "says '24 hours'"),
+        ("remark", "a", "b", ""),
+    ],
+)
+def test_what_the_last_row_says_is_said(tmp_path, name, usual, other, said) -> None:
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,40,{usual}" for hour in hours[:-1]]
+    text = "\n".join([f"station,time(UTC),pm25,{name}", *lines, f"A1,{hours[-1]:%Y-%m-%d %H}:00,40,{other}"])
+    doubts = examine(put(tmp_path, text), REGISTRY).findings.doubts
+    assert any(said in doubt and name in doubt for doubt in doubts) if said else not doubts
+
+
+def test_numbers_that_became_fractions(tmp_path) -> None:
+    for stamp in ("2026011509.0", "1768438800.0"):
+        found = examine(put(tmp_path, f"station,time,pm25\nA1,{stamp},40\n"), REGISTRY)
+        assert found.values["time"].tolist() == [ENDS[0]]
+
+
+def test_an_item_that_comes_late_is_read(tmp_path) -> None:
+    """A table ordered by its items: those of ozone begin after the first two thousand rows."""
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,{item},{n % 50 + 1}" for item in ("PM2.5", "O3(ppb)") for n, hour in enumerate(hours)]  # fmt: skip
+    found = examine(put(tmp_path, "\n".join(["station,time(UTC),item,value", *lines])), REGISTRY)
+    assert found.values.groupby("quantity").size().to_dict() == {"o3": 2_100, "pm25": 2_100}
+
+
+def test_units_of_items_over_stations_are_told_by_their_values(tmp_path) -> None:
+    """Carbon monoxide by its name alone would be in ug/m3."""
+    lines = [f"20260115,{hour},{item},{value},{value}" for hour in HOURS for item, value in (("pm25", 40), ("co", 0.6))]
+    found = examine(put(tmp_path, "\n".join(["date,hour,type,A1,B2", *lines])), REGISTRY)
+    assert set(found.values["quantity"]) == {"pm25"}
+    assert any("item 'co' is not used" in doubt and "hardly in ug/m3" in doubt for doubt in found.findings.doubts)
