@@ -116,7 +116,9 @@ def _matched(
     arrival = paths["start"].values
     if measured.samples is not None:
         table = _chosen(
-            read_samples(measured.samples, times=True, unit=measured.unit), measured.element, measured.samples
+            read_samples(measured.samples, times=True, offset=True, unit=measured.unit),
+            measured.element,
+            measured.samples,
         )
         at_arrival = table.reindex(pd.DatetimeIndex(arrival))
         kept = at_arrival.notna().any(axis=1).to_numpy()

@@ -49,7 +49,7 @@ class RegionOptions:
     observations: Annotated[
         Observations | None, Observed("Collection that holds the city: source regions are mapped.")
     ] = None
-    samples: Annotated[Path | None, Table("CSV of hourly samples, in place of a collection.")] = None
+    samples: Annotated[Path | None, Table("CSV of hourly samples, times with offset, in place of a collection.")] = None
     pollutant: Annotated[str, Option("Variable of the collection or column of the samples.")] = "pm25"
     unit: Annotated[str, Option("Unit of the samples.")] = _UG_M3
     cell: Annotated[float, Option("Cell of the source regions, degrees.")] = 0.5
@@ -261,7 +261,7 @@ def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionO
     if regions.samples is not None and regions.observations is not None:
         raise InputError("--observations, --samples", "both", "one of them")
     if regions.samples is not None:
-        series, _ = species_of(regions.samples, regions.pollutant, regions.unit)
+        series, _ = species_of(regions.samples, regions.pollutant, regions.unit, offset=True)
     else:
         if regions.unit != _UG_M3:
             raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
