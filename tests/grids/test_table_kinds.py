@@ -371,3 +371,32 @@ def test_units_of_items_over_stations_are_told_by_their_values(tmp_path) -> None
     found = examine(put(tmp_path, "\n".join(["date,hour,type,A1,B2", *lines])), REGISTRY)
     assert set(found.values["quantity"]) == {"pm25"}
     assert any("item 'co' is not used" in doubt and "hardly in ug/m3" in doubt for doubt in found.findings.doubts)
+
+
+@pytest.mark.parametrize("station", ["A1", "both"])
+def test_hour_0_behind_hour_23_of_its_day_is_said(tmp_path, station) -> None:
+    codes = ["A1"] if station == "A1" else ["A1", "B2"]
+    written = [(15, hour) for hour in (*range(1, 24), 0)] + [(16, hour) for hour in (*range(1, 24), 0)]
+    text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in written for code in codes)
+    doubts = examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+    line = 1 + 23 * len(codes) + 1
+    assert len(doubts) == 1 and f"line {line}: hour 0 behind hour 23" in doubts[0]
+    # In order, reversed, or in no order nothing is said.
+    for order in (sorted(written), sorted(written, reverse=True), sorted(written, key=lambda at: at[1] * 7 % 24)):
+        text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in order for code in codes)
+        assert not examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+
+
+def test_items_of_a_day_one_after_the_other_are_in_order(tmp_path) -> None:
+    lines = [f"A1,2026-01-15 {hour:02d}:00,{item},7" for item in ("PM2.5", "PM10", "O3(ug/m3)") for hour in range(24)]
+    path = put(tmp_path, "\n".join(["station,time(UTC+8),item,value", *lines]))
+    assert not examine(path, REGISTRY).findings.doubts
+
+
+def test_files_of_other_kinds_are_named(tmp_path) -> None:
+    put(tmp_path, long("pm25"))
+    for name in ("2026-02.rar", "b.XLSB", "readme.md", ".hidden.rar"):
+        (tmp_path / name).write_bytes(b"x")
+    findings = read_folder(tmp_path, REGISTRY).findings
+    assert findings.counts["files_of_other_kinds"] == 2
+    assert sorted(fault.found for fault in findings.faults) == [".XLSB", ".rar"]

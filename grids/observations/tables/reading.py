@@ -220,7 +220,7 @@ def _timed(
     if len(keys) / 2 < within < len(keys):
         # What falls on whole hours among them are no means of an hour.
         raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", _HOURLY)
-    check_times(sheet, times, lines, findings)
+    check_times(sheet, times, lines, np.array(owners, dtype=object), findings)
     use = ~np.isnat(times)
     findings.counts["rows_taken"] += int(use.sum())
     return _Rows(header, cells[use], lines[use], np.array(owners, dtype=object)[use], times[use])
