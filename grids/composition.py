@@ -143,7 +143,16 @@ def read_cams(paths: Sequence[Path], cities: Sequence[City], source: str, hours:
     last = max(part["time"].values[-1] for part in parts.values()) if hours is None else run + hours * _HOUR
     times = np.arange(run, last + _HOUR, _HOUR)
     values = {name: interpolated(part["time"].values, part.values, times) for name, part in parts.items()}
-    return composition_of(values, times, [city.id for city in cities], run, source)
+    composition = composition_of(values, times, [city.id for city in cities], run, source)
+    said = [composition.attrs["unexpectedly_absent"], *(_holes(name, part) for name, part in parts.items())]
+    return composition.assign_attrs(unexpectedly_absent="; ".join(filter(None, said)))
+
+
+def _holes(name: str, part: xr.DataArray) -> str:
+    """Return how many steps a forecast lacks between others, in words; over short gaps they are interpolated."""
+    steps = np.diff(part["time"].values) / _HOUR
+    lost = int((steps / steps.min() - 1).sum()) if steps.size else 0
+    return f"{name}: {lost} of {lost + steps.size + 1} steps are missing between others" if lost else ""
 
 
 @contextmanager

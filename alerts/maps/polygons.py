@@ -145,7 +145,7 @@ def polygons(areas: LevelAreas, ruleset: RuleSet) -> list[dict[str, Any]]:
                     "code": p.code,
                     "country": p.country,
                     "name": {"zh": p.name_zh, "ja": p.name_ja, "en": p.name_en},
-                    "share": round(share, 2),
+                    "share": round(share, 3),
                 }
                 for p, share in _touched(shape, _TOUCHED_BY_CITY if areas.warned else _TOUCHED)
             ],
@@ -161,7 +161,8 @@ def polygons(areas: LevelAreas, ruleset: RuleSet) -> list[dict[str, Any]]:
 def provinces_touched(areas: LevelAreas) -> list[tuple[Province, int, float]]:
     """Return the provinces and prefectures that each level reaches, with the share of the province.
 
-    Those of which a level covers less than 1 % are left out, of areas of warnings those below 0.1 %.
+    Those of which a level covers less than 1 % are left out, of areas of warnings those below 0.1 %; of a level that covers
+    no province to that share the one that most of it lies in is named.
     """
     least = _TOUCHED_BY_CITY if areas.warned else _TOUCHED
     return [(province, rank, share) for rank, shape in areas.levels() for province, share in _touched(shape, least)]
@@ -262,9 +263,10 @@ def _without_slivers(shape: shapely.Geometry, smallest: float) -> shapely.Geomet
 
 def _touched(shape: shapely.Geometry, least: float) -> list[tuple[Province, float]]:
     flat = shapely.make_valid(equal_area(shape))
-    found = []
-    for province, outline in zip(current().provinces, current().flat_provinces, strict=True):
-        share = float(shapely.area(shapely.intersection(flat, outline)) / shapely.area(outline))
-        if share >= least:
-            found.append((province, share))
-    return sorted(found, key=lambda entry: -entry[1])
+    covered = shapely.area(shapely.intersection(flat, current().flat_provinces))
+    shares = covered / shapely.area(current().flat_provinces)
+    chosen = np.flatnonzero(shares >= least)
+    if not chosen.size and covered.any():
+        # What is drawn is named.
+        chosen = np.array([covered.argmax()])
+    return [(current().provinces[k], float(shares[k])) for k in chosen[np.argsort(-shares[chosen], kind="stable")]]

@@ -10,7 +10,11 @@ from hazecast.grids.unit_texts import plain_unit
 
 _TOLD = re.compile(r"(?P<name>.*?\S)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|（(?P<wide>[^（）]*)）)")
 # What is written for a unit in tables alone, as `plain_unit` leaves it.
-_ALSO = {"vol%": "%", "%vol": "%", "mol mol-1": "1", "share": "1", "-": "1", "": "1", "hours": "h"}
+_ALSO = {"vol%": "%", "%vol": "%", "mol mol-1": "1", "share": "1", "-": "1", "": "1", "hours": "h", "hour": "h"}
+_ALSO |= {"ppbv": "ppb", "ppmv": "ppm", "pptv": "ppt", "nmol mol-1": "ppb", "umol mol-1": "ppm", "pmol mol-1": "ppt"}
+_ALSO |= {"degrees": "degree", "deg": "degree"}
+# What is no part of a species' name, as in `xylene (m,p)` or `toluene (108-88-3)`, but a unit of an amount, as `plain` leaves it.
+_AMOUNT = re.compile(r"[munpk]?(?:g|mol)(?:(?:n?m|sm|l|cm|kg|g)-?\d?)?|pp[mbt]c?|%|percent", re.ASCII)
 
 
 def plain(unit: str) -> str:
@@ -74,6 +78,53 @@ def bare_names(
         for name in same[1:]:
             if plain(told[name]) != plain(told[same[0]]):
                 raise InputError(f"{where}, column {name}: unit", told[name], f"{told[same[0]]}, as of {same[0]}")
+        # A share of what? Of no unit that the others tell.
+        if len(same) == 1 and plain(told[same[0]]) == "%" and any(name in names for name in group if name not in told):
+            raise InputError(
+                f"{where}, column {same[0]}: unit", "%", f"the unit of {', '.join(group)}, the same for all"
+            )
+    return names
+
+
+def bare_amounts(where: str, header: Sequence[str], expected: str | None) -> list[str]:
+    """Return the names of columns of amounts, whatever they are, without the units that they tell.
+
+    Parameters
+    ----------
+    where : str
+        File and line, for errors.
+    header : sequence of str
+        As written.
+    expected : str, optional
+        Unit of all of them; if it is not known, they have to be in one unit, and keep it in their names.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If a column tells another unit than the expected one, or than another column.
+
+    Examples
+    --------
+    >>> bare_amounts("a.csv", ["toluene (ppbv)", "xylene (m,p)", "ethane"], "ppb")
+    ['toluene', 'xylene (m,p)', 'ethane']
+    """
+    names, first = [], None
+    for cell in header:
+        found = _TOLD.fullmatch(cell)
+        unit = "" if found is None else next(part for part in found.groups()[1:] if part is not None)
+        if found is None or not _AMOUNT.fullmatch(plain(unit)):
+            names.append(cell)
+            continue
+        first = first or (cell, unit)
+        if expected is None and plain(unit) != plain(first[1]):
+            raise InputError(f"{where}, column {cell}: unit", unit, f"{first[1]}, as of {first[0]}")
+        if expected is not None and plain(unit) != plain(expected):
+            raise InputError(f"{where}, column {found['name']}: unit", unit, _named(expected))
+        names.append(cell if expected is None else found["name"])
     return names
 
 

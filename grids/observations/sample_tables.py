@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from hazecast.grids.errors import InputError
-from hazecast.grids.observations.column_units import bare_names
+from hazecast.grids.observations.column_units import bare_amounts, bare_names
 from hazecast.grids.observations.packed import unpacked
 
 MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
@@ -22,20 +23,41 @@ MISSING = ("", "NA", "NaN", "nan", "N/A", "-")
 MARKS = (-999.0, -9999.0)
 
 
-def read_samples(path: Path, *, index: str | None = None, times: bool = False, marks: bool = False) -> pd.DataFrame:
+def read_samples(
+    path: Path,
+    *,
+    index: str | None = None,
+    times: bool = False,
+    offset: bool = False,
+    marks: bool = False,
+    unit: str | None = None,
+    one_unit: bool = False,
+    units: Mapping[str, str] | None = None,
+    alike: Sequence[Sequence[str]] = (),
+) -> pd.DataFrame:
     """Read a CSV table of numbers whose first column names the samples.
 
     Parameters
     ----------
     path : Path
         UTF-8, separated by commas, or by tabs where the header has them; one header line; may be compressed (gzip).
-        Lines that begin with ``#`` are comments; those of empty cells, as spreadsheets leave them, are passed over.
+        Lines that begin with ``#`` are comments, and must not look like rows; those of empty cells, as spreadsheets leave them, are passed over.
     index : str, optional
         Name that the first column must have.
     times : bool
         Whether the first column holds ISO 8601 times; a table of times is sorted.
+    offset : bool
+        Whether these times have to tell their offset; without one they are UTC.
     marks : bool
         Whether `MARKS` are numbers, for a caller that knows them.
+    unit : str, optional
+        Unit of all columns of amounts, where their headers tell one in brackets.
+    one_unit : bool
+        Whether all columns whose headers tell a unit of an amount have to tell the same one, whichever.
+    units : mapping of str to str, optional
+        Unit that a column of that name has to be in, where its header tells one.
+    alike : sequence of sequences of str
+        Columns of those names that have to be in one unit, where their headers tell theirs.
 
     Returns
     -------
@@ -46,11 +68,15 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False, m
     ------
     InputError
         With line and column, if the file can't be read, a row has another number of cells than the
-        header, a cell is not a number or is one of `MARKS`, or a sample or column appears twice.
+        header, a cell is not a number or is one of `MARKS`, or a sample or column appears twice; also for another unit.
     """
     lines = _lines(path)
     (at, header), rows = lines[0], lines[1:]
-    names = [name.strip() for name in header]
+    where, known = f"{path}, line {at}", {*(units or {}), *(name for group in alike for name in group)}
+    first, *names = bare_names(where, [name.strip() for name in header], known, units or {}, alike)
+    if unit is not None or one_unit:
+        names = bare_amounts(where, names, unit)
+    names = [first, *names]
     _check_header(path, at, names, index)
     if not rows:
         raise InputError(f"{path}: rows", 0, "at least one sample below the header")
@@ -63,7 +89,7 @@ def read_samples(path: Path, *, index: str | None = None, times: bool = False, m
         for column, cell in enumerate(cells[1:]):
             values[number, column] = _number(path, line, names[column + 1], cell.strip(), marks)
     positions = [line for line, _ in rows]
-    table = pd.DataFrame(values, columns=names[1:], index=_index(path, positions, names[0], labels, times))
+    table = pd.DataFrame(values, columns=names[1:], index=_index(path, positions, names[0], labels, times, offset))
     return table.sort_index() if times else table
 
 
@@ -74,6 +100,7 @@ def read_labelled(
     *,
     units: Mapping[str, str] | None = None,
     alike: Sequence[Sequence[str]] = (),
+    once: str | None = None,
 ) -> pd.DataFrame:
     """Read named text and number columns of a CSV table.
 
@@ -88,6 +115,8 @@ def read_labelled(
         Unit that a column has to be in, where its header tells one.
     alike : sequence of sequences of str
         Columns that have to be in one unit, where their headers tell theirs.
+    once : str, optional
+        Text column whose names no two rows may share.
 
     Returns
     -------
@@ -97,7 +126,7 @@ def read_labelled(
     Raises
     ------
     InputError
-        As `read_samples`; also for an empty text cell, an infinite number and another unit.
+        As `read_samples`; also for an empty text cell and an infinite number.
     """
     lines = _lines(path)
     (at, header), rows = lines[0], lines[1:]
@@ -116,6 +145,8 @@ def read_labelled(
             cell = cells[names.index(name)].strip()
             if not wanted[name] and not cell:
                 raise InputError(f"{path}, line {line}, column {name}", "nothing", "a name")
+            if name == once and cell in column:
+                raise InputError(f"{path}, line {line}, column {name}", cell, "a name that no other row has")
             column.append(_number(path, line, name, cell) if wanted[name] else cell)
     if not rows:
         raise InputError(f"{path}: rows", 0, "at least one row below the header")
@@ -142,6 +173,15 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     found = [(line, cells) for line, cells in rows if any(map(str.strip, cells)) and not cells[0].startswith("#")]
     if not found:
         raise InputError(str(path), "an empty file", "a header line and samples below it")
+    begins, header = found[0]
+    for line, cells in rows:
+        # A stack or a sample may be called `#1`: its row would be lost without a word.
+        if line > begins and cells and cells[0].startswith("#") and len(cells) == len(header):
+            raise InputError(
+                f"{path}, line {line}",
+                f"{cells[0]!r} with as many cells as the header",
+                "a name that does not begin with #, or a comment without such cells",
+            )
     return found
 
 
@@ -173,7 +213,7 @@ def _number(path: Path, line: int, column: str, cell: str, marks: bool = False) 
     return value
 
 
-def _index(path: Path, positions: list[int], name: str, labels: list[str], times: bool) -> pd.Index:
+def _index(path: Path, positions: list[int], name: str, labels: list[str], times: bool, offset: bool) -> pd.Index:
     seen: set[str] = set()
     for line, label in zip(positions, labels, strict=True):
         if not label or label in seen:
@@ -181,16 +221,30 @@ def _index(path: Path, positions: list[int], name: str, labels: list[str], times
         seen.add(label)
     if not times:
         return pd.Index(labels, name=name)
-    parsed = []
+    return _times(path, positions, name, labels, offset)
+
+
+def _times(path: Path, positions: list[int], name: str, labels: list[str], offset: bool) -> pd.DatetimeIndex:
+    """Return times as naive UTC; of a day and a month in another order than ISO 8601 has, which is which is not guessed."""
+    parsed: list[datetime] = []
     for line, label in zip(positions, labels, strict=True):
         try:
-            parsed.append(pd.Timestamp(label))
+            time = datetime.fromisoformat(label)
         except ValueError:
             raise InputError(f"{path}, line {line}, column {name}", label, "an ISO 8601 date or time") from None
-    try:
-        index = pd.DatetimeIndex(parsed, name=name)
-    except ValueError as error:
-        raise InputError(f"{path}, column {name}", error, "times with offset, or times without, not both") from error
-    if index.tz is not None:
-        index = index.tz_convert("UTC").tz_localize(None)
+        if parsed and (time.tzinfo is None) != (parsed[0].tzinfo is None):
+            raise InputError(
+                f"{path}, line {line}, column {name}", label, "times with offset, or times without, not both"
+            )
+        if time.tzinfo is None and offset:
+            raise InputError(
+                f"{path}, line {line}, column {name}", label, "a time with its offset, as 2024-01-01T01:00+08:00"
+            )
+        parsed.append(time)
+    # In summer and in winter a place has two offsets.
+    index = pd.DatetimeIndex(pd.to_datetime(parsed, utc=True).tz_localize(None), name=name)
+    twice = index.duplicated()
+    if twice.any():
+        at = int(twice.argmax())
+        raise InputError(f"{path}, line {positions[at]}, column {name}", labels[at], "a time that no other row has")
     return index

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from hazecast.grids.contract import check, describe
+from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import City
 from hazecast.grids.weather.formats import PACKED, Format, NothingError, Unpacked, format_of
 from hazecast.grids.weather.grib import read_grib, read_grib_at_cities
@@ -23,6 +24,8 @@ from hazecast.grids.weather.timeline import joined
 
 # Half a step of the finest grids is far larger, rounding in single precision smaller.
 _SAME_DEGREES = 1e-4
+# Chosen: of the largest value of a variable.
+_SAME_SHARE = 1e-4
 Period = tuple[np.datetime64, np.datetime64]
 
 
@@ -55,8 +58,8 @@ def read_weather(path: Path | Sequence[Path], *, box: Box | None = None, period:
 
     grid = _read(
         path,
-        lambda files: oriented(read_grib(files, box)),
-        lambda file, group: oriented(read_netcdf(file, box, period, group)),
+        lambda files: oriented(read_grib(files, box), str(path)),
+        lambda file, group: oriented(read_netcdf(file, box, period, group), str(file)),
     )
     grid = describe(grid, "weather_grid")
     if period is not None:
@@ -92,7 +95,7 @@ def read_weather_at_cities(path: Path, cities: Sequence[City]) -> xr.Dataset:
         path,
         lambda files: read_grib_at_cities(files, cities),
         lambda file, group: at_cities(
-            describe(oriented(read_netcdf(file, group=group)), "weather_grid"),
+            describe(oriented(read_netcdf(file, group=group), str(file)), "weather_grid"),
             cities,
             some_outside=True,
             name=str(file),
@@ -159,9 +162,36 @@ def _groups(file: Path) -> list[str]:
     return groups_of(file)
 
 
-def oriented(grid: xr.Dataset) -> xr.Dataset:
-    """Return a grid with both axes ascending and each longitude once: some files hold 0 and 360."""
+def oriented(grid: xr.Dataset, where: str = "weather") -> xr.Dataset:
+    """Return a grid with both axes ascending and each longitude once: some files hold 0 and 360.
+
+    Parameters
+    ----------
+    grid : xarray.Dataset
+    where : str
+        The file, for errors.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    InputError
+        If a variable has two values for one longitude that differ.
+    """
     longitude = (grid["longitude"] + 180.0) % 360.0 - 180.0
     grid = grid.assign_coords(longitude=longitude).sortby("longitude").sortby("latitude")
     apart = np.diff(grid["longitude"].values, append=np.inf) > _SAME_DEGREES
-    return grid if apart.all() else grid.isel(longitude=apart)
+    if apart.all():
+        return grid
+    twice = np.flatnonzero(~apart)
+    for name, array in grid.data_vars.items():
+        if "longitude" in array.dims:
+            # Rounding of a file that was interpolated is far below.
+            most = _SAME_SHARE * float(np.nanmax(np.abs(array.values), initial=0.0))
+            one, other = (array.isel(longitude=at).values for at in (twice, twice + 1))
+            if not np.isclose(one, other, rtol=0.0, atol=most, equal_nan=True).all():
+                found = f"{name} with two values at {grid['longitude'].values[twice[0]]:g}"
+                raise InputError(f"{where}: longitude", found, "the same values where a longitude is there twice")
+    return grid.isel(longitude=apart)

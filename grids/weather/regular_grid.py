@@ -100,6 +100,13 @@ class RegularGrid:
     longitude_step: float
     columns: int
 
+    def __str__(self) -> str:
+        """The grid in words, for errors."""
+        return (
+            f"{self.rows} rows from {self.first_latitude:g} N by {self.latitude_step:g} and {self.columns} columns "
+            f"from {self.first_longitude:g} E by {self.longitude_step:g} degrees"
+        )
+
     @property
     def latitude(self) -> Field:
         """Latitudes (rows,)."""

@@ -41,6 +41,7 @@ HEIGHTS_M: dict[str, tuple[float, ...]] = {
     WIND_SPEED: (10.0,),
     WIND_DIRECTION: (10.0,),
 }
+_HIGHEST_M = max(max(heights) for heights in HEIGHTS_M.values())
 # Code table 4.5.
 _GROUND, _ABOVE_GROUND, _ATMOSPHERE, _ATMOSPHERE_AS_ONE_LAYER = 1, 103, 10, 200
 # Total cloud cover is that of the entire atmosphere; ECMWF and the Japan Meteorological Agency write it at the ground.
@@ -270,8 +271,11 @@ def column_of(name: str, attrs: Mapping[str, object], height_m: float | None) ->
     standard = str(attrs.get("standard_name"))
     if standard in OTHERS or STANDARD_NAMES.get(standard, own) != own:
         raise InputError(f"{name}: standard_name", standard, f"one that fits the name, which is that of {own}")
-    # A name that tells the height counts before a coordinate, which may be there for another variable.
-    if own in HEIGHTS_M and name.lower() not in NAMES:
+    # A name that tells the height counts before a coordinate, which may be that of 2 or 10 m of another variable.
+    if own in HEIGHTS_M and name.lower() in NAMES:
+        if height_m is not None and height_m > _HIGHEST_M:
+            raise InputError(f"{name}: height", f"{height_m:g} m", " or ".join(f"{one:g} m" for one in HEIGHTS_M[own]))
+    elif own in HEIGHTS_M:
         if height_m is None:
             raise InputError(f"{name}: height", "not stated", "a coordinate of 2 or 10 m, or a name such as t2m")
         if height_m not in HEIGHTS_M[own]:

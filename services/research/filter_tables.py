@@ -9,13 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.column_units import bare_amounts
 from hazecast.grids.observations.sample_tables import column_names, read_labelled
 from hazecast.grids.times import to_datetime64
 
 _OWN = ("filter", "start", "end")
 
 
-def read_filters(path: Path, elements: Sequence[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_filters(
+    path: Path, elements: Sequence[str] | None = None, *, unit: str | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table of filters.
 
     Parameters
@@ -24,6 +27,8 @@ def read_filters(path: Path, elements: Sequence[str] | None = None) -> tuple[pd.
         CSV with the columns filter, start, end (ISO 8601 with offset), then a column an element.
     elements : sequence of str, optional
         Those to read, as far as the table has them; by default all.
+    unit : str, optional
+        Unit of all of them, compared with that in brackets of a header, where there is one.
 
     Returns
     -------
@@ -34,10 +39,13 @@ def read_filters(path: Path, elements: Sequence[str] | None = None) -> tuple[pd.
     Raises
     ------
     InputError
-        With line and column, if the table can't be read, or a time has no offset.
+        With line and column, if the table can't be read, a filter appears twice, a time has no offset, or a header tells another unit.
     """
     wanted = [name for name in column_names(path) if name not in _OWN] if elements is None else elements
-    data = read_labelled(path, _OWN, [f"{name}?" for name in wanted])
+    if unit is not None:
+        wanted = bare_amounts(str(path), wanted, unit)
+    units = {} if unit is None else dict.fromkeys(wanted, unit)
+    data = read_labelled(path, _OWN, [f"{name}?" for name in wanted], units=units, once="filter")
     periods = pd.DataFrame({name: _times(data[name], path) for name in ("start", "end")})
     periods.index = data.index = pd.Index(data["filter"], name="filter")
     return periods, data.drop(columns=list(_OWN))

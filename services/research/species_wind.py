@@ -12,12 +12,18 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.observations.sample_tables import read_samples
 from hazecast.services.core.weather_reading import read_level_wind_of_files
 
+# m s-1: no hour at the ground has more, outside the strongest hurricanes. Marks of missing values such as 99.9 are above. Chosen.
+_FASTEST = 75.0
+# Codes of directions end here, those in tens of degrees.
+_TENS = 36.0
 _HOUR = np.timedelta64(1, "h")
 # m s-1 and degrees clockwise from north that the wind comes from.
 SPEED, DIRECTION = "wind_speed", "wind_direction"
 
 
-def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
+def species_of(
+    samples: Path, species: str, unit: str, *, offset: bool = False
+) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
     """Read a species, and the wind beside it, of a table of samples.
 
     Parameters
@@ -25,7 +31,11 @@ def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.Data
     samples : Path
         CSV with times in the first column, UTC where they have no offset; one row an hour or more often.
     species : str
-        Column, in any unit.
+        Column.
+    unit : str
+        Its unit, compared with that in brackets of its header, where there is one.
+    offset : bool
+        Whether times have to tell their offset: where they meet other data, an hour that is taken for UTC is another hour.
 
     Returns
     -------
@@ -39,7 +49,7 @@ def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.Data
     InputError
         If the table can't be read, lacks the species, has a wind that is none, or samples of more than an hour.
     """
-    table = read_samples(samples, times=True)
+    table = read_samples(samples, times=True, offset=offset, units={species: unit, SPEED: "m s-1", DIRECTION: "degree"})
     if species not in table:
         raise InputError(f"{samples}: species", species, f"one of {[str(name) for name in table]}")
     time = table.index.to_numpy("datetime64[ns]")
@@ -58,8 +68,20 @@ def species_of(samples: Path, species: str) -> tuple[xr.DataArray, tuple[xr.Data
     if SPEED not in table or DIRECTION not in table:
         return concentration, None
     speed, origin = table[SPEED].to_numpy(), table[DIRECTION].to_numpy()
-    if (speed < 0).any() or ((origin < 0) | (origin > 360)).any():
-        raise InputError(str(samples), f"{SPEED} below 0 or {DIRECTION} outside 0 to 360", "m s-1, and degrees")
+    for name, values, low, high, what in (
+        (SPEED, speed, 0, _FASTEST, "m s-1; missing is NA"),
+        (DIRECTION, origin, 0, 360, "degrees; missing is NA"),
+    ):
+        off = ~((values >= low) & (values <= high)) & np.isfinite(values)
+        if off.any():
+            at = int(off.argmax())
+            raise InputError(f"{samples}, {name} at {table.index[at]} UTC", values[at], f"{low:g} to {high:g} {what}")
+    if np.nanmax(origin, initial=0.0) <= _TENS:
+        raise InputError(
+            f"{samples}, {DIRECTION}: highest",
+            float(np.nanmax(origin, initial=0.0)),
+            "degrees, not sectors or tens of degrees",
+        )
     u, v = wind_components(speed, origin)
     return concentration, (series(u), series(v))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_LONGEST_QUERY = 100
+
 
 class FetchError(Exception):
     """A source can't be reached, or refuses.
@@ -38,7 +40,13 @@ class FetchError(Exception):
         self.status = status
         self.transient = transient
         self.retry_after = retry_after
-        super().__init__(f"{url}: found {found!s}; expected {expected}")
+        super().__init__(f"{_shortened(url)}: found {found!s}; expected {expected}")
+
+
+def _shortened(url: str) -> str:
+    """Return an address without the rest of a long query, behind which nobody would find what is wrong."""
+    base, mark, query = url.partition("?")
+    return url if len(query) <= _LONGEST_QUERY else f"{base}{mark}{query[:_LONGEST_QUERY]}..."
 
 
 class ContentError(FetchError):

@@ -19,7 +19,16 @@ import stamina
 from hazecast.grids.errors import InputError
 from hazecast.services.sources.errors import ContentError, FetchError
 from hazecast.services.sources.partial import ByteRange, Part, range_headers
-from hazecast.services.sources.refusals import EXCERPT, is_html, refusal, refuse_html, tls_context, unanswered
+from hazecast.services.sources.refusals import (
+    EXCERPT,
+    is_html,
+    refusal,
+    refuse_another_range,
+    refuse_cut_packing,
+    refuse_html,
+    tls_context,
+    unanswered,
+)
 
 # httpx logs every address at INFO, and some publishers expect their key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -358,12 +367,7 @@ class HttpClient:
             yield chunk
             if time.monotonic() > until:
                 raise httpx.ReadTimeout(f"more than {self.patience.body_seconds:g} s", request=response.request)
-
-    def _check_range(self, response: httpx.Response, start: int) -> None:
-        header = response.headers.get("content-range", "")
-        if not header.startswith(f"bytes {start}-"):
-            found = f"Content-Range {header!r}"
-            raise ContentError(self.redacted(response.url), found, f"bytes from {start}", status=206)
+        refuse_cut_packing(response)
 
     def _resume(self, url: str, part: Part) -> None:
         if part.validator is None:
@@ -384,7 +388,7 @@ class HttpClient:
                     found = "an HTML page" if page else "the whole file"
                     raise ContentError(self.redacted(url), found, "HTTP 206 and a byte range", status=200)
                 if response.status_code == 206:
-                    self._check_range(response, wanted[0])
+                    refuse_another_range(response, wanted[0], self.redacted(response.url))
                 else:
                     part.discard()
                 part.begin(response)

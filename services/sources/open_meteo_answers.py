@@ -101,6 +101,11 @@ def places_of(answer: Any, cities: Sequence[City], where: str) -> list[Any]:
     places = answer if isinstance(answer, list) else [answer]
     if len(places) != len(cities):
         raise InputError(f"{where}: locations", len(places), f"{len(cities)}, one a city")
+    for index, place in enumerate(places):
+        # Neighbours may lie nearer to each other than a place to its city. The publisher leaves a number of 0 out.
+        given = place.get("location_id", index) if isinstance(place, dict) else index
+        if given != index:
+            raise InputError(f"{where}: {cities[index].id}: location_id", given, f"{index}, the order of the request")
     return places
 
 

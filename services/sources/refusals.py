@@ -161,6 +161,47 @@ def is_html(content: bytes) -> bool:
     return start.startswith((b"<!doctype html", b"<html"))
 
 
+def refuse_cut_packing(response: httpx.Response) -> None:
+    """Refuse an answer whose gzip stream ends before its end, or goes on after it: httpx returns what it could unpack.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        Whose body has been read.
+
+    Raises
+    ------
+    httpx.ReadError
+        If it is one.
+    """
+    # httpx shows its decoders under no public name.
+    stream = getattr(getattr(response, "_decoder", None), "decompressor", None)
+    if (response.num_bytes_downloaded and not getattr(stream, "eof", True)) or getattr(stream, "unused_data", None):
+        raise httpx.ReadError("a packed answer that is cut off", request=response.request)
+
+
+def refuse_another_range(response: httpx.Response, start: int, address: str) -> None:
+    """Refuse a part of a file that begins elsewhere.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        With status 206.
+    start : int
+        The first byte that was asked for.
+    address : str
+        Its address, without keys.
+
+    Raises
+    ------
+    ContentError
+        If it begins at another byte, or doesn't say at which.
+    """
+    header = response.headers.get("content-range", "")
+    if not header.startswith(f"bytes {start}-"):
+        raise ContentError(address, f"Content-Range {header!r}", f"bytes from {start}", status=206)
+
+
 def refuse_html(response: httpx.Response, address: str, expected: str) -> None:
     """Refuse a page where data was asked for: publishers answer with one when they are out of order.
 

@@ -45,7 +45,7 @@ def run_row(forecast: xr.Dataset, netcdf_path: Path, map_path: Path, cycle_id: i
     """
     return ForecastRun(
         cycle_id=cycle_id,
-        init_time=to_datetime(np.datetime64(forecast["init_time"].item(), "ns")),
+        init_time=to_datetime(forecast["init_time"].values),
         simulated=bool(forecast.attrs["simulated"]),
         degraded=bool(forecast.attrs["degraded"]),
         model_id=str(forecast.attrs["model_id"]),

@@ -127,8 +127,7 @@ def submit(store: Store, asked: Asked, places: Places, now: datetime) -> tuple[J
                 return job_of_row(earlier), False
         check_places(connection, asked.account_id, places)
         job_id = f"job_{secrets.token_hex(12)}"
-        values = {name: getattr(asked, name) for name in Asked.__dataclass_fields__}
-        connection.execute(insert(StudyJob).values(id=job_id, state=QUEUED, created_at=now, **values))
+        connection.execute(insert(StudyJob).values(id=job_id, state=QUEUED, created_at=now, **vars(asked)))
         return job_of_row(connection.execute(select(*SHOWN).where(StudyJob.id == job_id)).one()), True
 
 

@@ -104,7 +104,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "climatology": {"observations": _PERIOD, "city": "beijing", "year": 2026},
     "episodes": {"observations": _PERIOD, "city": "beijing"},
     "intervention": {"observations": _PERIOD, "place": "beijing", "from": "2026-11-03", "to": "2026-11-12"},
-    "trend": {"observations": _PERIOD, "place": "beijing", "resamples": 50},
+    "trend": {"observations": _PERIOD, "place": "beijing", "draws": 20},
     "visibility": {"observations": _YEARS, "city": "beijing", "test_from": "2026-01-01T00:00:00+08:00"},
     "trajectories": {"city": "beijing", "from": "2026-01-10T00:00:00+08:00", "to": "2026-01-20T00:00:00+08:00", "observations": _PERIOD},
     "provinces": {

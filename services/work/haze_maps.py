@@ -21,14 +21,14 @@ from hazecast.alerts.rules.book import RuleBook
 from hazecast.alerts.rules.ruleset import RuleSet
 from hazecast.forecast.products import next_24h
 from hazecast.grids.places.cities import Registry
-from hazecast.grids.times import format_time
+from hazecast.grids.times import format_time, to_datetime
 from hazecast.services.core.places import city_registry
 from hazecast.services.core.rules import rule_book
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.work.map_weather import grid_behind
-from hazecast.services.work.maps import drawing, issued_at, on_sheet
+from hazecast.services.work.maps import drawing, on_sheet
 from hazecast.services.work.public_haze import needs_approval, shown_warnings
 from hazecast.services.work.stored_forecast import Look, load_forecast
 
@@ -103,7 +103,7 @@ def areas_shown(
     InputError
         If no area can be made of the forecast.
     """
-    window = signal_window(issued_at(forecast), ruleset)
+    window = signal_window(to_datetime(forecast["init_time"].values), ruleset)
     if not approved:
         weather = grid_behind(weather_dir, forecast, window)
         return forecast_areas(haze_areas(forecast, registry, ruleset, window, weather=weather))
@@ -179,7 +179,8 @@ def draw_haze(
         if on_sheet(registry.city(str(city)))
     ]
     with drawing:
-        return draw_haze_map(areas, cities, ruleset, lang=look.language, size=look.size, issued=issued_at(forecast))
+        issued = to_datetime(forecast["init_time"].values)
+        return draw_haze_map(areas, cities, ruleset, lang=look.language, size=look.size, issued=issued)
 
 
 def haze_of_run(settings: Settings, store: Store, run: ForecastRun, registry: Registry, look: Look) -> bytes:

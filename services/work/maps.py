@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -190,10 +189,9 @@ def on_sheet(city: City) -> bool:
     return bool(_LATS[0] <= city.latitude <= _LATS[-1] and _LONS[0] <= city.longitude <= _LONS[-1])
 
 
-def issued_at(forecast: xr.Dataset) -> datetime:
-    """Return the init time of a forecast, aware."""
-    return to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
-
-
 def _provenance(forecast: xr.Dataset) -> Provenance:
-    return Provenance(str(forecast.attrs["weather_source"]), issued_at(forecast), bool(forecast.attrs["simulated"]))
+    return Provenance(
+        str(forecast.attrs["weather_source"]),
+        to_datetime(forecast["init_time"].values),
+        bool(forecast.attrs["simulated"]),
+    )

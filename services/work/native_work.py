@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from hazecast.alerts.engine.warning import HazeWarning
@@ -139,7 +138,7 @@ def haze_polygons(settings: Settings, path: str, in_force: Sequence[HazeWarning]
 
     use_shapes(settings)
     book = rule_book(settings)
-    init_time = to_datetime(np.datetime64(load_forecast(path)["init_time"].item(), "ns"))
+    init_time = to_datetime(load_forecast(path)["init_time"].values)
     return areas_json(stored_areas(settings, path, book, in_force), book.haze_signal, init_time)
 
 

@@ -15,10 +15,11 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.station_cities import NetworkStation, load_station_cities
 from hazecast.grids.observations.tables.findings import Findings
-from hazecast.grids.observations.tables.folder import TableData, once
+from hazecast.grids.observations.tables.folder import TableData, lone_winds, once
 from hazecast.grids.observations.tables.reading import COLUMNS
 from hazecast.grids.observations.tables.stations import station_of
 from hazecast.grids.observations.tables.units import MEANINGS, conversion, unit_named
@@ -154,6 +155,12 @@ def _store(store: Store, registry: Registry, account_id: str, asked: _Loose, now
         errors.add(fault.where, f"found {fault.found}; expected {fault.expected}")
     # Those of one hour that differ are named once, and refused all.
     errors.count += findings.counts["values_that_differ"] - len(findings.faults)
+    lone = lone_winds(values)
+    for number, variable in zip(values["line"][lone], values["quantity"][lone], strict=True):
+        errors.add(
+            f"{_ROWS}[{number}].variable", f"found {variable} alone; expected wind_speed and wind_direction of an hour"
+        )
+    values = values[~lone]
     if values.empty:
         named = errors.named or []
         detail = f"none of {len(asked.observations)} rows can be used; the first: {named[0].field}: {named[0].reason}"
@@ -231,6 +238,8 @@ def _checked(
         within = conversion(row.variable, row.unit)
     except ValueError as error:
         raise InputError(f"{where}.unit", row.unit, str(error)) from error
+    if row.value is None and row.variable not in POLLUTANTS:
+        raise InputError(f"{where}.value", "null", "a number: only a value of a pollutant can be withdrawn")
     value = float("nan") if row.value is None else row.value
     if row.value is not None and not within.low <= value * within.factor + within.offset <= within.high:
         raise InputError(f"{where}.value", value, f"{within.low:g} to {within.high:g} in the contract's unit")

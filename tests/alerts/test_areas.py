@@ -17,7 +17,8 @@ from scipy import ndimage
 from hazecast.alerts.engine.engine import assess
 from hazecast.alerts.engine.window import signal_window
 from hazecast.alerts.maps.areas import UNCERTAIN, haze_areas
-from hazecast.alerts.maps.polygons import forecast_areas, level_shapes, polygons
+from hazecast.alerts.maps.polygons import LevelAreas, forecast_areas, level_shapes, polygons, provinces_touched
+from hazecast.alerts.messages.warning_texts import haze_bulletin
 from hazecast.alerts.rules.book import RuleBook
 from hazecast.forecast.sight import Sight
 from hazecast.forecast.visibility import visibility
@@ -50,6 +51,25 @@ def make_forecast() -> xr.Dataset:
 @pytest.fixture(scope="module")
 def field() -> xr.Dataset:
     return haze_areas(make_forecast(), load_registry(), RULES, signal_window(INIT, RULES), step=0.25)
+
+
+def test_a_small_area_is_named_with_the_province_that_most_of_it_lies_in() -> None:
+    # 20 km wide at Baoding: 0.2 % of Hebei. And one of the Yellow Sea, where no province is.
+    small, large, sea = (
+        shapely.box(115.36, 38.7, 115.6, 38.9),
+        shapely.box(115.0, 38.4, 117.0, 40.5),
+        shapely.box(123, 35, 124, 36),
+    )
+    window = signal_window(INIT, RULES)
+    areas = LevelAreas([1, 2, 3], [large - small, small, sea], window, simulated=False, weather_source="none")
+    named = [(province.name_en, rank) for province, rank, _ in provinces_touched(areas)]
+    assert named == [("Beijing", 1), ("Tianjin", 1), ("Hebei", 1), ("Hebei", 2)]
+    of_levels = [feature["properties"]["provinces"] for feature in polygons(areas, RULES)]
+    assert [(p["name"]["en"], p["share"]) for p in of_levels[1]] == [("Hebei", 0.002)] and of_levels[2] == []
+    text = haze_bulletin(provinces_touched(areas), window, RULES, "en")
+    assert (
+        "moderate haze is expected in parts of Beijing, Tianjin, and Hebei, with severe haze locally in Hebei" in text
+    )
 
 
 def test_levels_near_and_far(field: xr.Dataset) -> None:

@@ -31,7 +31,9 @@ def test_ozone_is_interpolated_between_its_steps_and_gaps_stay(tmp_path) -> None
     found = made["o3"].sel(city="beijing").values
     np.testing.assert_allclose(found[[0, 1, 2, 3, 6, 15, 17]], expected[[0, 1, 2, 3, 6, 15, 17]], rtol=1e-4)
     assert np.isnan(found[7:15]).all() and made.attrs["init_time"] == "2026-11-24T12:00:00Z"
-    assert made.attrs["unexpectedly_absent"] == "pm25: no values; o3: 8 of 19 values are missing"
+    assert made.attrs["unexpectedly_absent"] == (
+        "pm25: no values; o3: 8 of 19 values are missing; o3: 2 of 7 steps are missing between others"
+    )
 
 
 def test_files_that_do_not_fit_are_named(tmp_path, shared_data) -> None:

@@ -207,6 +207,46 @@ def test_another_statistic_or_unit_is_refused_by_name(name, attrs, reason) -> No
         column_of(name, attrs, None)
 
 
+def test_a_name_and_a_height_that_differ_are_refused_by_name() -> None:
+    # Where files of 2 and 10 m were joined, one of the heights may be left.
+    assert column_of("u10", {"units": "m s-1"}, 2.0) == ("u10", 1.0, 0.0, False)
+    with pytest.raises(InputError, match="u10: height: found 100 m; expected 10 m"):
+        column_of("u10", {"units": "m s-1"}, 100.0)
+
+
+def test_wind_at_the_height_of_a_mast_is_not_taken_for_that_of_10_m(tmp_path) -> None:
+    names = {"t2m": "K", "u10": "m s-1", "v10": "m s-1"}
+    dataset = xr.Dataset(
+        {name: (("time", "latitude", "longitude"), np.full((2, 2, 2), 280.0 if name == "t2m" else 9.0), {"units": unit}) for name, unit in names.items()},
+        coords={"time": [START, START + np.timedelta64(1, "h")], "latitude": [39.0, 41.0], "longitude": [116.0, 117.0]},
+    )  # fmt: skip
+    dataset["height"] = ((), 100.0, {"units": "m", "standard_name": "height"})
+    for name in ("u10", "v10"):
+        dataset[name].attrs["coordinates"] = "height"
+    dataset.to_netcdf(tmp_path / "a.nc")
+    weather = read_weather(tmp_path / "a.nc")
+    assert set(weather.data_vars) == {"t2m"} and "u10: height: found 100 m" in weather.attrs["left_out"]
+
+
+@pytest.mark.parametrize(("last", "read"), [(280.0, True), (float("nan"), False), (281.0, False)])
+def test_a_longitude_with_two_values_is_refused(tmp_path, last, read) -> None:
+    """0 and 360 degrees are one meridian."""
+    dataset = xr.Dataset(
+        {"t2m": (("time", "latitude", "longitude"), [[[280.0, 285.0, last]] * 2] * 2, {"units": "K"})},
+        coords={
+            "time": [START, START + np.timedelta64(1, "h")],
+            "latitude": [50.0, 52.0],
+            "longitude": [0.0, 180.0, 360.0],
+        },
+    )
+    dataset.to_netcdf(tmp_path / "a.nc")
+    if read:
+        assert read_weather(tmp_path / "a.nc")["t2m"].sel(longitude=0.0).values.ravel().tolist() == [280.0] * 4
+    else:
+        with pytest.raises(InputError, match=r"a\.nc: longitude: found t2m with two values at 0"):
+            read_weather(tmp_path / "a.nc")
+
+
 def test_a_zip_that_is_damaged_or_holds_no_weather_says_so(cases, tmp_path) -> None:
     data = (cases / "zip_named.nc").read_bytes()
     (tmp_path / "cut.zip").write_bytes(data[: len(data) // 2])

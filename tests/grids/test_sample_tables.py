@@ -28,6 +28,15 @@ def test_marks_are_numbers_for_who_knows_them_alone(tmp_path) -> None:
         read_labelled(path, ["pair"], ["first", "second"])
 
 
+def test_a_row_is_not_lost_as_a_comment(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("# a,comment,before\nstack,a,b\n1,2,3\n# of the second of May\n2,3,4\n")
+    assert read_samples(path).index.tolist() == ["1", "2"]
+    path.write_text("stack,a,b\n#1,2,3\n#2,3,4\n")
+    with pytest.raises(InputError, match="line 2: found '#1' with as many cells as the header"):
+        read_samples(path)
+
+
 def test_tabs_compression_and_rows_of_nothing(tmp_path) -> None:
     text = "Date\tSO4\tNO3\n6/1/2005\t1.5\t2\n\t\t\n"
     (tmp_path / "t.txt").write_text(text)
@@ -68,8 +77,26 @@ def test_times_must_be_times(tmp_path) -> None:
     with pytest.raises(InputError, match="line 2, column time: found Monday"):
         read_samples(tmp_path / "t.csv", times=True)
     (tmp_path / "t.csv").write_text("time,a\n2014-01-01,2\n2014-01-02T00:00Z,3\n")
-    with pytest.raises(InputError, match="column time"):
+    with pytest.raises(
+        InputError, match="line 3, column time: found 2014-01-02T00:00Z; expected times with offset, or"
+    ):
         read_samples(tmp_path / "t.csv", times=True)
+
+
+def test_days_and_months_are_not_guessed_and_offsets_may_change(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    # The second of January or the first of February: pandas would take either, by what the other rows are.
+    path.write_text("time,a\n01/02/2024 00:00,1\n13/02/2024 00:00,2\n")
+    with pytest.raises(InputError, match="line 2, column time: found 01/02/2024 00:00; expected an ISO 8601"):
+        read_samples(path, times=True)
+    # The hour that a clock shows twice in autumn, in Paris.
+    path.write_text("time,a\n2024-10-27T02:00+02:00,1\n2024-10-27T02:00+01:00,2\n2024-10-27 03:00+01:00,3\n")
+    assert [f"{time:%H:%M}" for time in read_samples(path, times=True).index] == ["00:00", "01:00", "02:00"]
+    path.write_text("time,a\n2024-10-27T02:00+02:00,1\n2024-10-27T01:00+01:00,2\n")
+    with pytest.raises(
+        InputError, match=r"line 3, column time: found 2024-10-27T01:00\+01:00; expected a time that no"
+    ):
+        read_samples(path, times=True)
 
 
 def test_labelled_columns_by_name(tmp_path) -> None:
@@ -110,3 +137,42 @@ def test_units_that_headers_tell_are_compared(tmp_path) -> None:
             read(header)
     path.write_text("run,speed,benzo(a)pyrene (ng),b,c\na,1,2,3,4\n")
     assert list(read_labelled(path, ["run"], ["speed"], units=units)) == ["run", "speed"]
+
+
+def test_units_of_columns_of_any_name(tmp_path) -> None:
+    path = tmp_path / "voc.csv"
+
+    def read(header: str, **how: object) -> list[str]:
+        path.write_text(f"{header}\na,1,2,3\n", encoding="utf-8")
+        return list(read_samples(path, **how))  # type: ignore[arg-type]
+
+    header = "sample,toluene (ppbv),xylene (m+p),1-butene [nmol/mol]"
+    assert read(header, unit="ppb") == ["toluene", "xylene (m+p)", "1-butene"]
+    assert read(header) == ["toluene (ppbv)", "xylene (m+p)", "1-butene [nmol/mol]"]
+    for told in ("µg/m³", "ug m-3", "ppbC", "ppm", "%"):
+        with pytest.raises(InputError, match=r"line 1, column toluene: unit: found .*; expected ppb"):
+            read(f"sample,toluene ({told}),a,b", unit="ppb")
+    # Of no known unit, but of one.
+    assert read("sample,Zn (ng/m3),Pb (ng m-3),n", one_unit=True) == ["Zn (ng/m3)", "Pb (ng m-3)", "n"]
+    with pytest.raises(InputError, match=r"column PM2.5 \(ug/m3\): unit: found ug/m3; expected ng/m3, as of Zn"):
+        read("sample,Zn (ng/m3),PM2.5 (ug/m3),n", one_unit=True)
+    assert read("sample,oc (ug/m3),ec,x (m/s)", alike=[("oc", "ec")], units={"x": "m s-1"}) == ["oc", "ec", "x"]
+    with pytest.raises(InputError, match="column x: unit: found km/h"):
+        read("sample,oc,ec,x (km/h)", units={"x": "m s-1"})
+    # A share of what?
+    with pytest.raises(InputError, match="column ec: unit: found %"):
+        read("sample,oc,ec (%),x", alike=[("oc", "ec")])
+
+
+def test_rows_of_one_name_and_times_without_offset_are_refused_where_asked(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("pair,a\np1,1\np2,2\np1,1\n")
+    assert len(read_labelled(path, ["pair"], ["a"])) == 3
+    with pytest.raises(InputError, match="line 4, column pair: found p1; expected a name that no other row has"):
+        read_labelled(path, ["pair"], ["a"], once="pair")
+    path.write_text("time,a\n2024-01-01T01:00,1\n")
+    assert len(read_samples(path, times=True)) == 1
+    with pytest.raises(
+        InputError, match="line 2, column time: found 2024-01-01T01:00; expected a time with its offset"
+    ):
+        read_samples(path, times=True, offset=True)

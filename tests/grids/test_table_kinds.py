@@ -75,7 +75,7 @@ def rows(form: str) -> str:
         ("station,开始时间,PM2.5", "{s},2026-01-15 {h}:00,{v}", 1),
         ("location_id,location,datetime,lat,lon,parameter,units,value", "{s},x,2026-01-15T{h:02d}:00:00+08:00,39,116,pm25,µg/m³,{v}", 0),
         ("Site Num,Parameter Name,Date GMT,Time GMT,Sample Measurement,Units of Measure",
-         "{s},PM2.5 - Local Conditions,2026-01-15,{utc:02d}:00,{v},Micrograms/cubic meter (LC)", 0),
+         "{s},PM2.5 - Local Conditions,2026-01-15,{utc:02d}:00,{v},Micrograms/cubic meter (LC)", 1),
         ("station,time,PM2.5\n,,µg/m³", "{s},2026-01-15 {h}:00,{v}", 0),
     ],
 )  # fmt: skip
@@ -197,3 +197,206 @@ def test_an_hour_is_the_same_however_it_is_written(time) -> None:
     for wrong in (f"{start:%Y-%m-%d %H:%M}-{end + timedelta(hours=2):%H:%M}", f"{start:%Y-%m-%d %H:%M}"):
         with pytest.raises(UnreadableError):
             parse_range(wrong)
+
+
+def test_numbers_of_points_are_no_degrees(tmp_path) -> None:
+    """Sixteen points by their numbers, as networks of Japan write them: 4 is east."""
+    text = "".join(f"{{s}},2026-01-15 {hour}:00,{40 + n},{code},2\n" for n, (hour, code) in enumerate(zip(HOURS, [4, 16, 12, 0, 8, 2], strict=True)))  # fmt: skip
+    path = put(tmp_path, "測定局コード,日時,PM2.5,風向,風速(m/s)\n" + text.replace("{s}", "A1"))
+    found = examine(path, REGISTRY)
+    assert "wind_direction" not in set(found.values["quantity"]) and len(found.values) == 12
+    assert any("'風向' is not used: whole numbers up to 16" in doubt for doubt in found.findings.doubts)
+    path.write_text(path.read_text().replace(",16,", ",270,"))
+    assert 270.0 in examine(path, REGISTRY).values["value"].tolist()
+
+
+def test_the_time_of_measurement_goes_before_that_of_publication(tmp_path) -> None:
+    form = "{s},2026-01-15 {n}:00,2026-01-15 {h}:00,{v}"
+    found = examine(put(tmp_path, f"站点编号,发布时间,监测时间,PM2.5\n{rows(form)}"), REGISTRY)
+    assert found.values["time"].unique().tolist() == ENDS.tolist()
+    assert any("'发布时间' is not used" in doubt for doubt in found.findings.doubts)
+    form = form.replace("2026-01-15 {h}:00,", "")
+    assert len(examine(put(tmp_path, f"站点编号,发布时间,PM2.5\n{rows(form)}"), REGISTRY).values) == 12
+
+
+@pytest.mark.parametrize("below", ["station,time,pm10", "station,time,pm10,pm25", "site,time,pm25"])
+def test_rows_below_other_names_are_not_read_as_those_above(tmp_path, below) -> None:
+    """Two exports in one file, the second with other columns."""
+    other = "".join(f"A1,2026-01-15 {hour}:00,900{',901' * (below.count(',') - 2)}\n" for hour in (20, 21))
+    path = put(tmp_path, f"station,time,pm25\n{rows('{s},2026-01-15 {h}:00,{v}')}{below}\n{other}")
+    found = examine(path, REGISTRY)
+    assert found.values["value"].max() == 45.0 and len(found.values) == 12
+    assert found.findings.counts["rows_below_other_names"] == 3
+    assert f"line 14: found {below}; expected the names of the table; 3 rows are not read" in str(
+        found.findings.faults[0]
+    )
+
+
+@pytest.mark.parametrize(("step", "said"), [(8, True), (3, True), (1, False)])
+def test_steps_of_several_hours_are_said(tmp_path, step, said) -> None:
+    text = "".join(f"A1,2026-01-{15 + n // 24} {n % 24}:00,{n}\n" for n in range(0, 48, step))
+    found = examine(put(tmp_path, f"station,time,pm25\n{text}"), REGISTRY)
+    assert len(found.values) == 48 // step
+    assert any(f"times at least {step} h apart" in doubt for doubt in found.findings.doubts) == said
+
+
+def test_names_of_stations_with_other_blanks(tmp_path) -> None:
+    path = put(tmp_path, "Station Name,time,pm25\nDongcheng  Park,2026-01-15 9:00,40\n")
+    (tmp_path / "stations.csv").write_text("code,name,city\nA1,Dongcheng Park,beijing\n")
+    assert examine(path, REGISTRY).values["station"].tolist() == ["A1"]
+
+
+WIDE = "time,A1,B2\n{units}" + "".join(
+    f"2026-01-15 {hour}:00,{value},{value}\n" for value, hour in enumerate(HOURS, 40)
+)
+
+
+def long(name: str, more: str = "", cells: str = "") -> str:
+    return f"station,time,{name}{more}\n" + rows("{s},2026-01-15 {h}:00,{v}" + cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "units"),
+    [
+        # A row of units of a table with a column a station.
+        ("o3.csv", WIDE.format(units=",ppb,ppb\n"), {"o3": "ppb"}),
+        ("pm10.csv", WIDE.format(units=",mg/m3,mg/m3\n"), {"pm10": "mg/m3"}),
+        ("o3.csv", WIDE.format(units=",ppb,ug/m3\n"), "its unit is ppb and ug/m3"),
+        ("o3.csv", WIDE.format(units=""), {"o3": "ug/m3"}),
+        # The same over or beside stations that have a column for each quantity.
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1,B2\n,o3,o3\n单位,ppb,ppb\n" + WIDE.format(units="").partition("\n")[2], {"o3": "ppb"}),
+        ("a.csv", "time,A1_o3,B2_o3\n,ppb,ug/m3\n" + WIDE.format(units="").partition("\n")[2], "its unit is ppb and ug/m3"),
+        # The file's name.
+        ("o3_ppb_2026.csv", WIDE.format(units=""), {"o3": "ppb"}),
+        ("O3(ppb).csv", WIDE.format(units=""), {"o3": "ppb"}),
+        # A column of units, of all quantities or of one.
+        ("a.csv", long("o3", ",unit", ",ppb"), {"o3": "ppb"}),
+        ("a.csv", long("pm25", ",单位", ",mg/m³"), {"pm25": "mg/m3"}),
+        ("a.csv", long("o3", ",o3_unit,pm25,pm25_unit", ",ppb,7,ug/m3"), {"o3": "ppb", "pm25": "ug/m3"}),
+        ("a.csv", long("o3", ",unit", ",ppb") + "A1,2026-01-15 20:00,60,ppm\n", "its unit is ppb and ppm"),
+        # The name of a column of values, and a row of units below it.
+        ("a.csv", long("item", ",value(mg/m³)", "").replace(",4", ",PM2.5,4"), {"pm25": "mg/m3"}),
+        ("a.csv", long("item", ",value", "").replace(",4", ",O3,4").replace("value\n", "value\n,,,ppb\n"), {"o3": "ppb"}),
+        # Lines around the table.
+        ("a.csv", "臭氧监测数据 单位：ppb,,\n" + long("o3"), {"o3": "ppb"}),
+        ("a.csv", long("o3") + "unit: ppb,,\n", {"o3": "ppb"}),
+        ("a.csv", "单位：μg/m³（CO为mg/m³）,,\n" + long("o3", ",pm25", ",7"), {"pm25": "ug/m3"}),
+        ("a.csv", "单位：mg/m³,,\n" + long("pm25"), {"pm25": "mg/m3"}),
+        ("a.csv", "单位：μg/m³,,\n" + long("pm25"), {"pm25": "ug/m3"}),
+    ],
+)  # fmt: skip
+def test_a_unit_that_is_stated_anywhere_is_the_unit(tmp_path, name, text, units) -> None:
+    path = put(tmp_path, text, name)
+    try:
+        found = examine(path, REGISTRY)
+    except InputError as error:
+        assert isinstance(units, str) and units in str(error)
+        return
+    values = found.values
+    assert dict(zip(values["quantity"], values["unit"], strict=True)) == units
+    assert values["value"][values["quantity"] == next(iter(units))].min() in (40.0, 7.0)
+    same_by_its_mapping(tmp_path, path, found)
+
+
+@pytest.mark.parametrize(
+    "name", ["pm25_24h.csv", "o3_8h.csv", "pm25_iaqi.csv", "PM2.5日均值_2026.csv", "pm25_forecast.csv", "o3_max.csv"]
+)
+def test_a_file_of_another_statistic_is_not_taken_for_hours(tmp_path, name) -> None:
+    path = put(tmp_path, WIDE.format(units=""), name)
+    with pytest.raises(InputError, match="what the values of a table with a column a station are"):
+        examine(path, REGISTRY)
+    assert len(examine(path, REGISTRY, hints=Hints(variable="pm25", unit="ug/m3")).values) == 12
+
+
+UTC = "station,time,{more}pm25\n" + rows("{s},2026-01-15 {utc:02d}:00,{{cell}}{v}")
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (UTC.format(more="timezone,", cell="UTC,"), ""),
+        (UTC.format(more="时区,", cell="+00:00,"), ""),
+        ("时间均为UTC,,\n" + UTC.format(more="", cell=""), ""),
+        (UTC.format(more="timezone,", cell="UTC,") + "A1,2026-01-15 20:00,JST,9\n", "JST, UTC is no one time zone"),
+        (UTC.format(more="timezone,", cell="local,"), "local is no one time zone"),
+    ],
+)
+def test_a_zone_beside_the_stamps_is_theirs(tmp_path, text, doubt) -> None:
+    path = put(tmp_path, text)
+    found = examine(path, REGISTRY)
+    if doubt:
+        assert any(doubt in one for one in found.findings.doubts)
+    else:
+        assert found.values["time"].unique().tolist() == ENDS.tolist() and not found.findings.doubts
+        same_by_its_mapping(tmp_path, path, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "other", "said"),
+    [
+        ("flag", "N", "H", "may flag values"),
+        ("Qualifier", "", "IT", "may flag values"),
+        ("PM2.5_mark", "", "#", "may flag values"),
+        ("数据类型", "小时值", "日均值", "says '日均值'"),
+        ("averagingTime", "1 hour", "24 hours", "says '24 hours'"),
+        ("remark", "a", "b", ""),
+    ],
+)
+def test_what_the_last_row_says_is_said(tmp_path, name, usual, other, said) -> None:
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,40,{usual}" for hour in hours[:-1]]
+    text = "\n".join([f"station,time(UTC),pm25,{name}", *lines, f"A1,{hours[-1]:%Y-%m-%d %H}:00,40,{other}"])
+    doubts = examine(put(tmp_path, text), REGISTRY).findings.doubts
+    assert any(said in doubt and name in doubt for doubt in doubts) if said else not doubts
+
+
+def test_numbers_that_became_fractions(tmp_path) -> None:
+    for stamp in ("2026011509.0", "1768438800.0"):
+        found = examine(put(tmp_path, f"station,time,pm25\nA1,{stamp},40\n"), REGISTRY)
+        assert found.values["time"].tolist() == [ENDS[0]]
+
+
+def test_an_item_that_comes_late_is_read(tmp_path) -> None:
+    """A table ordered by its items: those of ozone begin after the first two thousand rows."""
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,{item},{n % 50 + 1}" for item in ("PM2.5", "O3(ppb)") for n, hour in enumerate(hours)]  # fmt: skip
+    found = examine(put(tmp_path, "\n".join(["station,time(UTC),item,value", *lines])), REGISTRY)
+    assert found.values.groupby("quantity").size().to_dict() == {"o3": 2_100, "pm25": 2_100}
+
+
+def test_units_of_items_over_stations_are_told_by_their_values(tmp_path) -> None:
+    """Carbon monoxide by its name alone would be in ug/m3."""
+    lines = [f"20260115,{hour},{item},{value},{value}" for hour in HOURS for item, value in (("pm25", 40), ("co", 0.6))]
+    found = examine(put(tmp_path, "\n".join(["date,hour,type,A1,B2", *lines])), REGISTRY)
+    assert set(found.values["quantity"]) == {"pm25"}
+    assert any("item 'co' is not used" in doubt and "hardly in ug/m3" in doubt for doubt in found.findings.doubts)
+
+
+@pytest.mark.parametrize("station", ["A1", "both"])
+def test_hour_0_behind_hour_23_of_its_day_is_said(tmp_path, station) -> None:
+    codes = ["A1"] if station == "A1" else ["A1", "B2"]
+    written = [(15, hour) for hour in (*range(1, 24), 0)] + [(16, hour) for hour in (*range(1, 24), 0)]
+    text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in written for code in codes)
+    doubts = examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+    line = 1 + 23 * len(codes) + 1
+    assert len(doubts) == 1 and f"line {line}: hour 0 behind hour 23" in doubts[0]
+    # In order, reversed, or in no order nothing is said.
+    for order in (sorted(written), sorted(written, reverse=True), sorted(written, key=lambda at: at[1] * 7 % 24)):
+        text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in order for code in codes)
+        assert not examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+
+
+def test_items_of_a_day_one_after_the_other_are_in_order(tmp_path) -> None:
+    lines = [f"A1,2026-01-15 {hour:02d}:00,{item},7" for item in ("PM2.5", "PM10", "O3(ug/m3)") for hour in range(24)]
+    path = put(tmp_path, "\n".join(["station,time(UTC+8),item,value", *lines]))
+    assert not examine(path, REGISTRY).findings.doubts
+
+
+def test_files_of_other_kinds_are_named(tmp_path) -> None:
+    put(tmp_path, long("pm25"))
+    for name in ("2026-02.rar", "b.XLSB", "readme.md", ".hidden.rar"):
+        (tmp_path / name).write_bytes(b"x")
+    findings = read_folder(tmp_path, REGISTRY).findings
+    assert findings.counts["files_of_other_kinds"] == 2
+    assert sorted(fault.found for fault in findings.faults) == [".XLSB", ".rar"]

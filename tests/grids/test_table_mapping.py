@@ -110,7 +110,9 @@ def test_an_hour_of_too_few_steps_is_missing_and_named(tmp_path) -> None:
         "\n".join(["site,when,PM", *rows, "A1,2026-01-11 20:05,50", "A1,2026-01-11 18:10,60"])
     )
     data = read_folder(tmp_path, REGISTRY)
-    assert by_station(data)["A1"]["pm25"].isna().tolist() == [True, True]
+    # The first hour lacks a step, which is given twice: it says nothing; the second one's are reported as missing.
+    hours = by_station(data)["A1"]["pm25"]
+    assert hours.index.tolist() == [pd.Timestamp("2026-01-11T12:00")] and hours.isna().all()
     told = [str(fault) for fault in data.findings.faults]
     assert any("line 14" in text and "a multiple of 10 minutes" in text for text in told)
     assert any("lines" not in text and "50, 60 as pm25 of A1 at 2026-01-11 10:10:00 UTC" in text for text in told)
@@ -269,3 +271,17 @@ def test_however_a_table_is_written_its_values_are_read(
 
 def test_the_zones_of_the_round_trip_are_what_they_are_taken_for() -> None:
     assert ZoneInfo("Asia/Tokyo").utcoffset(datetime(2026, 1, 11)) == timedelta(hours=9)
+
+
+def test_an_hour_whose_steps_are_in_two_files_is_made_of_both(tmp_path) -> None:
+    """Files of a day from 00:10 to 24:00, as stamps of ends are, or from 00:00 to 23:50: midnight ends an hour of both."""
+    (tmp_path / "stations.csv").write_text(STATIONS)
+    (tmp_path / "mapping.toml").write_text(f"[time]\nstep_minutes = 10\n{WHOLE}")
+    steps = pd.date_range("2026-01-11 23:10", periods=6, freq="10min")
+    lines = [f"A1,{time:%Y-%m-%d %H:%M},{value}" for time, value in zip(steps, [40, 40, 40, 40, 40, 100], strict=True)]
+    (tmp_path / "0111.csv").write_text("\n".join(["site,when,PM", *lines[:5]]))
+    (tmp_path / "0112.csv").write_text("\n".join(["site,when,PM", lines[5]]))
+    data = read_folder(tmp_path, REGISTRY)
+    hours = by_station(data)["A1"]
+    assert hours.index.tolist() == [pd.Timestamp("2026-01-11T16:00")] and hours["pm25"].tolist() == [50.0]
+    assert not data.findings.faults and data.findings.counts["values_taken"] == 1

@@ -225,6 +225,41 @@ def test_a_sheet_a_station(tmp_path) -> None:
 
 
 @needs_excel
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_sheet_a_quantity(tmp_path, wide) -> None:
+    """Under the name of one of them too: what a sheet is called goes before what the file is."""
+    stamps = [datetime(2026, 1, 15, hour) for hour, _ in HOURS]
+    sheets: dict[str, list[list[object]]] = {}
+    for name, more in (("PM2.5", 0), ("PM10", 100)):
+        if wide:
+            sheets[name] = [
+                ["时间", "A1", "B2"],
+                *([t, v + more, v + more] for t, (_, v) in zip(stamps, HOURS, strict=True)),
+            ]
+        else:
+            own = [[s, t, v + more] for t, (_, v) in zip(stamps, HOURS, strict=True) for s in ("A1", "B2")]
+            sheets[name] = [["站点编号", "时间", "浓度"], *own]
+    (tmp_path / "stations.csv").write_text("code,city\nA1,beijing\nB2,tianjin\n")
+    path = write_workbook(tmp_path / "pm25.xlsx", sheets)
+    data = values(tmp_path)
+    assert by_station(data)["B2"]["pm10"].tolist() == [140.0, 141.0, 142.0, 143.0] and not data.findings.faults
+    same_by_its_mapping(tmp_path, path)
+
+
+def test_a_file_a_station_or_a_quantity_in_an_archive(tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("data/A1.csv", "data/B2.csv"):
+            archive.writestr(name, "时间,PM2.5\n" + "".join(f"2026-01-15 {hour}:00,{value}\n" for hour, value in HOURS))
+    put(tmp_path, (tmp_path / "a.zip").read_bytes(), "a.zip")
+    values(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, more in (("PM2.5.csv", 0), ("PM10.csv", 9)):
+            rows = "".join(f"2026-01-15 {hour}:00,{value + more},{value + more}\n" for hour, value in HOURS)
+            archive.writestr(name, f"时间,A1,B2\n{rows}")
+    assert by_station(values(tmp_path))["A1"]["pm10"].tolist() == [49.0, 50.0, 51.0, 52.0]
+
+
+@needs_excel
 def test_what_is_merged_over_rows_is_in_each_of_them_but_no_value_is(tmp_path) -> None:
     put(tmp_path, b"")
     (tmp_path / "a.csv").unlink()

@@ -264,6 +264,15 @@ def test_weather_and_visibility_in_the_units_of_the_contract(tmp_path) -> None:
     np.testing.assert_allclose(here["pm25"], 55.0)
 
 
+def test_speeds_without_a_direction_are_counted(tmp_path) -> None:
+    rows = ["A1,2026-01-11T18:00+08:00,50,2,90", "A1,2026-01-11T19:00+08:00,50,2,", "A1,2026-01-11T20:00+08:00,50,0,"]
+    rows += ["A1,2026-01-11T21:00+08:00,50,,180"]
+    folder = table(tmp_path, "\n".join(["station,time,pm25,风速(m/s),风向(°)", *rows]) + "\n")
+    found = read_observations(folder, REGISTRY)
+    assert found.weather.sel(city="beijing")["u10"].isnull().values.tolist() == [False, True, False, True]
+    assert found.counts["winds_incomplete"] == 2
+
+
 @pytest.mark.parametrize(
     ("header", "cells", "doubt"),
     [

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from hazecast.grids.errors import InputError
+from hazecast.grids.observations.tables.folder import by_station, read_folder
 from hazecast.grids.observations.tables.mapping import FilePart
 from hazecast.grids.observations.tables.sheets import read_sheet
+from hazecast.grids.places.cities import load_registry
 from tests.support.workbooks import write_workbook
 
 pytestmark = pytest.mark.skipif(find_spec("python_calamine") is None, reason="needs the extra tables")
@@ -115,3 +117,67 @@ def test_days_since_1904_are_dates_or_refused(tmp_path) -> None:
     assert read_sheet(shown, FilePart()).rows[1][1][0] == "2026-01-11 18:00:00"
     with pytest.raises(InputError, match=r"sheet 's': found 44571.75 in a workbook that counts days from 1904"):
         read_sheet(from_1904(tmp_path, [44571.75]), FilePart())
+
+
+def stations_book(
+    folder: Path, change: Callable[[str], str], sheets: dict[str, int], workbook: tuple[str, str]
+) -> Path:
+    """Write a workbook of two hours of A1 in each sheet, from the value named, with its sheets and its workbook changed."""
+    whole, path = folder / "whole.part", folder / "a.xlsx"
+    (folder / "stations.csv").write_text("code,city\nA1,beijing\n")
+    head = ["station", "time", "pm25", "o3(ug/m3)"]
+    hours = [datetime(2026, 1, 15, 9), datetime(2026, 1, 15, 10)]
+    rows = {name: [head, *(["A1", at, first + n, 7] for n, at in enumerate(hours))] for name, first in sheets.items()}
+    write_workbook(whole, rows)
+    with zipfile.ZipFile(whole) as parts, zipfile.ZipFile(path, "w") as made:
+        for part in parts.namelist():
+            text = parts.read(part).decode()
+            text = text.replace(*workbook) if part == "xl/workbook.xml" else text
+            made.writestr(part, change(text) if "/sheet" in part else text)
+    return path
+
+
+COMPUTE = ("</sheets>", '</sheets><calcPr calcId="124519" fullCalcOnLoad="1"/>')
+
+
+@pytest.mark.parametrize(
+    ("cell", "workbook", "found"),
+    [
+        # As openpyxl writes a formula, which it does not compute; with a prefix, as others do.
+        ('<c r="C3"><f>AVERAGE(C2,C4)</f><v></v></c>', COMPUTE, "=AVERAGE(C2,C4)"),
+        ('<c r="C3"><f>C2&amp;""</f><v /></c>', COMPUTE, '=C2&""'),
+        ('<c r="C3" t="n"><f t="shared" si="0"/></c>', COMPUTE, "="),
+        # XlsxWriter writes a zero.
+        ('<c r="C3"><f>C2+1</f><v>0</v></c>', COMPUTE, "=C2+1"),
+        # A zero that was computed, and an empty text that was.
+        ('<c r="C3"><f>C2-40</f><v>0</v></c>', ("", ""), None),
+        ('<c r="C3" t="str"><f>IF(C2&gt;40,C2,"")</f><v></v></c>', ("", ""), None),
+    ],
+)  # fmt: skip
+def test_a_formula_that_was_not_computed_is_no_missing_value(tmp_path, cell, workbook, found) -> None:
+    path = stations_book(tmp_path, lambda xml: xml.replace('<c r="C3"><v>41</v></c>', cell), {"数据": 40}, workbook)
+    data = read_folder(tmp_path, load_registry())
+    hours = by_station(data)["A1"]
+    assert hours["pm25"].iloc[0] == 40.0 and hours["o3"].tolist() == [7.0, 7.0]
+    if found is None:
+        assert not data.findings.faults and (hours["pm25"].iloc[1] == 0.0 or data.findings.counts["cells_missing"] == 1)
+    else:
+        assert data.findings.counts["cells_not_numbers"] == 1
+        expected = f"{path}: line 3, pm25: found {found} (a formula that was not computed); expected a number"
+        assert str(data.findings.faults[0]).startswith(expected)
+
+
+def test_a_hidden_sheet_is_not_read_and_is_said(tmp_path) -> None:
+    """The sheet of an earlier version, hidden and before the one that is shown."""
+    hide = ('<sheet name="old"', '<sheet name="old" state="hidden"')
+    stations_book(tmp_path, lambda xml: xml, {"old": 90, "data": 40}, hide)
+    data = read_folder(tmp_path, load_registry())
+    assert by_station(data)["A1"]["pm25"].tolist() == [40.0, 41.0]
+    assert any("a.xlsx: sheet 'old' is hidden, and not read" in doubt for doubt in data.findings.doubts)
+    # A mapping that names it reads it.
+    mapping = (
+        '[file]\nsheet = "old"\n[columns]\nstation = "station"\ntime = "time"\npm25 = { is = "pm25", unit = "ug/m3" }\n'
+    )
+    (tmp_path / "mapping.toml").write_text(mapping)
+    named = read_folder(tmp_path, load_registry())
+    assert by_station(named)["A1"]["pm25"].tolist() == [90.0, 91.0] and not named.findings.doubts

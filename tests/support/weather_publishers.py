@@ -163,6 +163,12 @@ def gfs_message(name: str, init_time: datetime, step: int, values: Field | None 
     )
 
 
+def gfs_total(name: str, init_time: datetime, start: int, end: int, *, mean: bool = False) -> bytes:
+    """A message of GFS with the true total from one hour to another, or the mean."""
+    values = _total(name, start, end) / (end - start if mean else 1)
+    return _message(init_time, values, _gfs_keys(name, end, (start, end), 0 if mean else 1))
+
+
 def put_message(server: SourceServer, init_time: datetime, step: int, line: str, message: bytes) -> None:
     """Put a message where the index of a published step names another, by a part of its line."""
     path = gfs_path(init_time, step)

@@ -285,6 +285,32 @@ def compare_cities(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("city")
 
 
+def annual_mean_is_valid(days: pd.Series) -> bool:
+    """Return whether daily means suffice for an annual mean.
+
+    GB 3095-2012, clause 6.4 (from memory): 324 days of the year, and 27 of each month (25 of February).
+
+    Parameters
+    ----------
+    days : pandas.Series (day)
+        Of one year; NaN where a day is not valid.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> days = pd.Series(50.0, pd.date_range("2014-01-01", "2014-12-31"))
+    >>> annual_mean_is_valid(days), annual_mean_is_valid(days[5:])
+    (True, False)
+    """
+    known = days.dropna()
+    months = known.groupby(pd.DatetimeIndex(known.index).month).size()
+    enough = all(months.get(month, 0) >= (25 if month == 2 else 27) for month in range(1, 13))
+    return len(known) >= 324 and enough
+
+
 def city_with_partners(city: str, registry: Registry) -> Sequence[str]:
     """Return a city and the cities of its region's cooperation partners.
 

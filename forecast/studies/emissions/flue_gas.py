@@ -19,6 +19,8 @@ _MOST_MOISTURE = 0.7
 _STANDARD_PRESSURE, _STANDARD_TEMPERATURE = 101_325.0, 273.15
 # HJ 836-2017, clause 1: 1.0 mg m-3 for a sample of 1 m3, results above 50 mg m-3 are given as "> 50".
 _DETECTABLE_MG, _HIGHEST = 1.0, 50.0
+# m3, of a sample: more is litres. Chosen; samples are of about 1 m3.
+_MOST_M3 = 100.0
 # HJ 836-2017: a blank of the whole procedure is at most 10 % of the emission limit. From memory.
 _BLANK_SHARE = 0.1
 _COLUMNS = ("concentration", "temperature", "pressure", "moisture", "oxygen", "oxygen_wet")
@@ -50,8 +52,8 @@ def corrected(readings: pd.DataFrame, *, reference_oxygen: float) -> pd.DataFram
     InputError
         If a value is missing or not possible: oxygen of 21 % or more among them, and more in wet than in dry gas.
     """
-    if not 0 <= reference_oxygen < _AIR_OXYGEN:
-        raise InputError("reference oxygen", reference_oxygen, "0 to 21 %")
+    if not (reference_oxygen == 0 or 1 <= reference_oxygen < _AIR_OXYGEN):
+        raise InputError("reference oxygen", reference_oxygen, "%, 0 or 1 to 21; not a share of 1")
     _check(readings)
     value = readings.astype(float)
     error = pd.DataFrame({name: value.get(f"u_{name}", pd.Series(0.0, index=value.index)) for name in _COLUMNS})
@@ -120,8 +122,10 @@ def gravimetric(samples: pd.DataFrame, blank_mg: float, limit: float) -> Gravime
     Raises
     ------
     InputError
-        If there is no sample, a number is missing, or a volume or the limit is not above 0.
+        If there is no sample, a number is missing, or a volume is not above 0 and up to 100 m3, or the limit not above 0.
     """
+    if (samples["volume"] > _MOST_M3).any():
+        raise InputError("volume: highest", float(samples["volume"].max()), f"m3, at most {_MOST_M3:g}; not litres")
     if samples.empty or not limit > 0 or not np.isfinite(blank_mg):
         raise InputError("samples, limit, blank", (len(samples), limit, blank_mg), "one or more, above 0, a number")
     for name, row in samples.iterrows():

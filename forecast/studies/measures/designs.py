@@ -91,9 +91,12 @@ def linear_adjusted(table: pd.DataFrame) -> pd.Series:
 
 
 def trends_by_design(
-    table: pd.DataFrame, *, level: float = 0.9, resamples: int = 200, draws: int = 50, seed: int = 0
+    table: pd.DataFrame, *, level: float = 0.9, draws: int = 50, seed: int = 0
 ) -> tuple[dict[str, Trend], pd.DataFrame]:
     """Estimate the trend by every design.
+
+    Weather that drifts from year to year is no noise of the weeks: the difference that removing it makes (`linear`) is an error of
+    `observed` beside that of the noise.
 
     Parameters
     ----------
@@ -101,12 +104,10 @@ def trends_by_design(
         From `hazecast.forecast.studies.measures.deweather.daily_table`.
     level : float
         Nominal coverage of the intervals, each of its design alone.
-    resamples : int
-        Block-resampled series for each interval.
     draws : int
         Draws of weather a day for the normalised series.
     seed : int
-        Of models, draws and resampling.
+        Of models and draws.
 
     Returns
     -------
@@ -139,5 +140,7 @@ def trends_by_design(
     )
     if len(table) >= _MIN_YEARS * 365:
         series["years"] = adjusted_by_years(table, seed=seed)
-    found = {str(name): trend(weekly(one), level=level, resamples=resamples, seed=seed) for name, one in series.items()}
-    return found, series
+    logs = {str(name): weekly(one) for name, one in series.items()}
+    found = {name: trend(log, level=level) for name, log in logs.items()}
+    apart = np.log1p(found["observed"].per_year) - np.log1p(found["linear"].per_year)
+    return found | {"observed": trend(logs["observed"], level=level, apart=apart)}, series

@@ -217,7 +217,8 @@ def weather_normalised(table: pd.DataFrame, *, draws: int = 100, seed: int = 0) 
     total = np.zeros(len(table))
     for _ in range(draws):
         drawn = table.copy()
-        pick = np.array([random.choice(pools[d]) for d in day])
+        # In a season that was never observed there is none to draw from, and no day to adjust.
+        pick = np.array([random.choice(pools[d]) if len(pools[d]) else row for row, d in enumerate(day)])
         drawn[weather] = table[weather].to_numpy()[pick]
         total += _predict(model, drawn)
     return pd.Series(np.where(known, total / draws, np.nan), index=table.index, name="normalised")

@@ -268,7 +268,7 @@ def _check(initial: Mapping[str, float], where: Conditions) -> None:
         if not 0 <= value < np.inf:
             raise InputError(f"{name}, ppb", value, "0 or more")
     for name, low, high in (
-        ("latitude", -90, 90), ("day", 1, 366), ("begin", 0, 24), ("end", where.begin + 0.25, 24), ("kelvin", 250, 320), ("humidity", 0, 100),
+        ("latitude", -90, 90), ("day", 1, 366), ("begin", 0, 24), ("end", where.begin + 0.25, 24), ("kelvin", 250, 320), ("humidity", 1, 100),
     ):  # fmt: skip
         if not low <= getattr(where, name) <= high:
             raise InputError(name, getattr(where, name), f"{low} to {high}")

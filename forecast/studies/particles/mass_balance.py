@@ -19,6 +19,10 @@ from hazecast.grids.errors import InputError
 _ROUNDS = 50
 _CLOSE = 0.001
 
+# Shares of a source's mass add up to 1 at most, but for species that overlap (sulfur and sulfate); cosine of two profiles from which on
+# their contributions can't be told apart. Chosen.
+_MOST_OF_MASS, _ALIKE = 2.0, 1 - 1e-6
+
 
 @dataclass(frozen=True)
 class MassBalance:
@@ -68,7 +72,7 @@ def mass_balance(
     ------
     InputError
         If tables do not match, a value or uncertainty is negative or missing where needed, or a sample has
-        fewer species than there are sources.
+        fewer species than there are sources, a profile is in per cent, or two are the same but for a factor.
 
     Examples
     --------
@@ -115,6 +119,17 @@ def _check_profiles(profiles: pd.DataFrame, spread: pd.DataFrame, species: list[
             raise InputError(
                 f"{what} of {sources[row]}, {species[column]}", table[species].iloc[row, column], "0 or more"
             )
+    whole = profiles.sum(axis=1)
+    if (whole > _MOST_OF_MASS).any():
+        raise InputError(
+            f"profile of {whole.idxmax()}: sum", float(whole.max()), f"shares of 1, {_MOST_OF_MASS:g} at most; not %"
+        )
+    shape = profiles[species].to_numpy()
+    shape = shape / np.maximum(np.linalg.norm(shape, axis=1, keepdims=True), 1e-300)
+    alike = np.argwhere(np.triu(shape @ shape.T, 1) > _ALIKE)
+    if len(alike):
+        one, other = (sources[number] for number in alike[0])
+        raise InputError(f"profiles of {one} and {other}", "the same but for a factor", "profiles that differ")
 
 
 def _check_samples(x: pd.DataFrame, u: pd.DataFrame, sources: int) -> None:

@@ -17,6 +17,8 @@ from hazecast.grids.errors import InputError
 WEAK_FACTOR = 3.0
 MISSING_FACTOR = 4.0
 BAD_BELOW, WEAK_BELOW = 0.5, 1.0
+# Species may overlap (sulfur and sulfate), but do not add up to several times the mass. Chosen.
+_MOST_OF_TOTAL = 3.0
 # Marks of a value that is missing: -999 is that of the EPA PMF 5.0 User Guide, chapter 5; the others are in use beside it.
 MISSING_MARKS = (-99.0, -999.0, -9999.0)
 # A measured value can be somewhat below zero by its uncertainty; further below it is no measurement.
@@ -165,7 +167,7 @@ def prepare(
     ------
     InputError
         If the tables differ in samples or species, a named species is unknown, an uncertainty of a
-        measured value is missing or not positive, a value is impossible, or fewer than two species are left.
+        measured value is missing or not positive, a value is impossible, the species have several times the total, or fewer than two are left.
     """
     _check_same(concentration, uncertainty)
     concentration = concentration.mask(concentration.isin(MISSING_MARKS))
@@ -179,6 +181,8 @@ def prepare(
     )
     _check_uncertainty(known, missing)
     _check_possible(concentration, known)
+    if total:
+        _check_total(concentration, total)
     ratio = signal_to_noise(concentration, known)
     left_out = {str(n) for n in concentration.columns if n in bad or (by_signal and ratio[n] < BAD_BELOW)} - {total}
     used = [n for n in concentration.columns if str(n) not in left_out]
@@ -235,6 +239,14 @@ def _check_uncertainty(uncertainty: pd.DataFrame, missing: pd.DataFrame) -> None
             f"uncertainty of {uncertainty.columns[column]}, sample {uncertainty.index[row]}",
             uncertainty.iloc[row, column],
             "a positive number, as the concentration is measured",
+        )
+
+
+def _check_total(concentration: pd.DataFrame, total: str) -> None:
+    share = float((concentration.drop(columns=total).sum(axis=1) / concentration[total]).median())
+    if share > _MOST_OF_TOTAL:
+        raise InputError(
+            f"species together over {total}: median", round(share, 2), f"at most {_MOST_OF_TOTAL:g}, in one unit"
         )
 
 

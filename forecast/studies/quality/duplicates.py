@@ -51,7 +51,8 @@ def duplicates(pairs: pd.DataFrame, *, floor: float = 0.0, allowed: float = 0.2)
     """Estimate precision from pairs of results for one sample.
 
     s = sqrt(sum d^2 / 2 n) with n degrees of freedom; the relative value from d / mean / sqrt(2), its upper limit by the chi-squared
-    distribution with n - 1 degrees of freedom as in 40 CFR part 58, appendix A, 4.2.1 (from memory).
+    distribution with n - 1 degrees of freedom as in 40 CFR part 58, appendix A, 4.2.1 (from memory), which takes the mean of the relative
+    differences out: where one result is always the higher, the limit may lie below the value.
 
     Parameters
     ----------

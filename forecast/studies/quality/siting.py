@@ -227,7 +227,7 @@ def cover(candidates: pd.DataFrame, demand: pd.DataFrame, number: int, radius_km
     Raises
     ------
     InputError
-        If the number or the radius is not above zero, a cell is empty, a weight is negative, or all are zero.
+        If the number or the radius is not above zero, a cell is empty, a place is not on the Earth, a weight is negative, or all are zero.
     """
     for table, columns in ((candidates, ["latitude", "longitude"]), (demand, ["latitude", "longitude", "weight"])):
         empty = table[columns].isna().any(axis=1)
@@ -237,6 +237,11 @@ def cover(candidates: pd.DataFrame, demand: pd.DataFrame, number: int, radius_km
                 "an empty cell",
                 f"numbers in {', '.join(columns)}",
             )
+        off = ~(table["latitude"].abs().le(90) & table["longitude"].abs().le(180))
+        if off.any():
+            at = table.index[int(off.to_numpy().argmax())]
+            found = tuple(map(float, table.loc[off, ["latitude", "longitude"]].iloc[0]))
+            raise InputError(f"row {at}: latitude, longitude", found, "-90 to 90 and -180 to 180 degrees")
     if number < 1 or not radius_km > 0:
         raise InputError("number of sites, radius", (number, radius_km), "at least 1, and above 0 km")
     weight = demand["weight"].to_numpy(dtype=float)

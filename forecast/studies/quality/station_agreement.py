@@ -64,6 +64,13 @@ def consistency(hourly: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def too_few_days(hourly: pd.DataFrame) -> list[str]:
+    """Return the stations (columns) with fewer than `MIN_DAYS` valid days of their own, as for `daily_ratio`."""
+    hours = hourly.where(hourly > 0).groupby(pd.DatetimeIndex(hourly.index).normalize()).count()
+    days = (hours >= _MIN_HOURS).sum()
+    return [str(name) for name in days.index[days < MIN_DAYS]]
+
+
 def daily_ratio(own: pd.Series, others: pd.Series) -> pd.Series:
     """Return the logarithm of the ratio of daily means.
 
@@ -85,10 +92,10 @@ def daily_ratio(own: pd.Series, others: pd.Series) -> pd.Series:
 
 
 def _row(station: str, own: pd.Series, others: pd.Series) -> dict[str, object]:
-    found = compare(others.to_numpy(dtype=float), own.to_numpy(dtype=float))
     ratio = daily_ratio(own, others)
     if len(ratio) < MIN_DAYS:
         raise InputError(f"station {station}: days valid with the others", len(ratio), f"at least {MIN_DAYS}")
+    found = compare(others.to_numpy(dtype=float), own.to_numpy(dtype=float))
     years = (ratio.index - ratio.index[0]).days.to_numpy() / 365.25
     drift = float(np.expm1(theilslopes(ratio.to_numpy(), years).slope)) * 100
     return {

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hazecast.grids.contract import POLLUTANTS
@@ -22,10 +23,11 @@ from hazecast.grids.observations.tables.findings import Fault, Findings
 from hazecast.grids.observations.tables.guess import guess
 from hazecast.grids.observations.tables.looked_at import Hints
 from hazecast.grids.observations.tables.mapping import MAPPING_FILE, FilePart, Mapping, mapping_of, read_mapping
-from hazecast.grids.observations.tables.reading import read_values
-from hazecast.grids.observations.tables.sheets import Sheet, is_table, read_sheet
+from hazecast.grids.observations.tables.reading import read_steps
+from hazecast.grids.observations.tables.sheets import OTHER_SUFFIXES, Sheet, is_table, read_sheet
 from hazecast.grids.observations.tables.stations import STATIONS_FILE, Stations, read_stations
 from hazecast.grids.observations.tables.units import conversion
+from hazecast.grids.observations.tables.within_hour import hours_of
 from hazecast.grids.places.cities import Registry
 from hazecast.grids.times import to_datetime64
 
@@ -86,6 +88,10 @@ def read_folder(
     files = sorted(path for path in folder.rglob("*") if _wanted(path, folder))
     if not files:
         raise InputError(str(folder), f"only {STATIONS_FILE}", "tables of hours beside it: CSV, Excel or Parquet")
+    for path in sorted(folder.rglob("*")):
+        if path.name.lower().endswith(OTHER_SUFFIXES) and not _hidden(path, folder) and path.is_file():
+            expected = "a table as CSV, Excel or Parquet, or a ZIP archive"
+            findings.leave_out("files_of_other_kinds", Fault(str(path), path.suffix, expected))
     return read_tables(files, folder, stations, findings, period)
 
 
@@ -119,7 +125,7 @@ def read_tables(
     InputError
         The first table's, if none can be read.
     """
-    parts: list[pd.DataFrame] = []
+    parts: list[tuple[pd.DataFrame, int | None]] = []
     errors: list[InputError] = []
     for path in files:
         own = Findings()
@@ -131,7 +137,7 @@ def read_tables(
         findings.join(own)
     if len(errors) == len(files):
         raise errors[0]
-    return data_of(pd.concat(parts, ignore_index=True), stations, findings, period)
+    return data_of(hours_of(parts, findings), stations, findings, period)
 
 
 def data_of(
@@ -186,7 +192,7 @@ def stations_of(folder: Path, registry: Registry, findings: Findings, rules: Sta
     return read_stations(folder, registry, rules or load_station_cities(registry), findings, given)
 
 
-def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -> pd.DataFrame:
+def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -> tuple[pd.DataFrame, int | None]:
     """Read one table, by its mapping file or by what it tells.
 
     Parameters
@@ -200,7 +206,9 @@ def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -
     Returns
     -------
     pandas.DataFrame
-        As `hazecast.grids.observations.tables.reading.read_values`.
+        As `hazecast.grids.observations.tables.reading.read_steps`.
+    int or None
+        Minutes of a step; None where the values are of hours.
 
     Raises
     ------
@@ -208,10 +216,10 @@ def read_table(path: Path, root: Path, stations: Stations, findings: Findings) -
         If it can't be read.
     """
     sheet, mapping = understood(path, root, stations, findings)
-    values = read_values(sheet, mapping, stations, findings)
+    values = read_steps(sheet, mapping, stations, findings)
     if not findings.counts["rows_read"]:
         findings.leave_out("tables_without_rows", Fault(str(path), "no row below the header", "hours"))
-    return values
+    return values, mapping.time.step_minutes
 
 
 def understood(
@@ -269,6 +277,32 @@ def once(values: pd.DataFrame, findings: Findings, place: str = "{}: line {}") -
     -------
     pandas.DataFrame
     """
+    result = _once(values, findings, place)
+    findings.counts["winds_incomplete"] += int(lone_winds(result).sum())
+    return result
+
+
+def lone_winds(values: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which values are a speed of the wind without a direction, or a direction without a speed: no wind is made of them.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame (row)
+        As of `TableData`; a calm needs no direction.
+
+    Returns
+    -------
+    bool (row,)
+    """
+    given = values["value"].notna()
+    speeds = given & (values["quantity"] == "wind_speed")
+    angles = given & (values["quantity"] == "wind_direction")
+    keys = pd.MultiIndex.from_frame(values[["station", "time"]])
+    alone = speeds & (values["value"] != 0.0) & ~keys.isin(keys[angles])
+    return np.asarray(alone | (angles & ~keys.isin(keys[speeds])), bool)
+
+
+def _once(values: pd.DataFrame, findings: Findings, place: str) -> pd.DataFrame:
     repeated = values.duplicated(_KEY, keep=False)
     if not repeated.any():
         return values
@@ -357,5 +391,8 @@ def _data(values: pd.DataFrame, stations: Stations, findings: Findings) -> Table
 
 
 def _wanted(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and path.name != STATIONS_FILE and is_table(path) and path.is_file()
+    return not _hidden(path, root) and path.name != STATIONS_FILE and is_table(path) and path.is_file()
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)

@@ -20,23 +20,21 @@ from hazecast.grids.observations.tables.names_above import (
     two_rows,
     with_joined_names,
 )
+from hazecast.grids.observations.tables.no_hours import NO_HOURLY, doubt_flag, doubt_statistic, doubt_title
 from hazecast.grids.observations.tables.parts import HEADER_LINES, header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.time_guess import mend_times, time_part
-from hazecast.grids.observations.tables.unit_guess import unit_of
+from hazecast.grids.observations.tables.unit_guess import unit_beside, unit_of, unit_of_around, units_around
 from hazecast.grids.observations.tables.units import MEANINGS, unit_named, units_of
 
 # Rows by which forms and units are told.
 _TRIED = 2_000
-# A column of more different texts holds no flags.
-_FLAGS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
-# Columns that may say which values can be used.
-_FLAG = re.compile(
-    r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
-)
+# Of a file's name.
+_SUFFIXES = re.compile(r"(?:\.(?:csv|txt|tsv|xls[xm]?|ods|parquet|jsonl?|ndjson|html?|zip|gz))+$", re.I)
+_PUBLISHED = re.compile(r"发布|發布|公表|publish", re.I)
 
 
 @dataclass
@@ -82,19 +80,26 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
         at, upper = both[1], sheet.rows[both[0]][0]
         sheet = with_joined_names(sheet, upper, sheet.rows[at][0], stations)
     line, header = sheet.rows[at]
-    side_by_side = stations_in(header, stations) is not None
-    if side_by_side:
+    units_line, units = _units(sheet, at)
+    pairs = stations_in(header, stations)
+    side_by_side = pairs is not None
+    if pairs is not None:
+        units = _of_pairs({header[place]: pair for place, pair in pairs.items()}, units)
         sheet = one_row_a_station(sheet, line, stations)
         header = sheet.rows[at][1]
     across = hours_in(header) is not None and not stations.keys() & set(header)
     if across:
         sheet = one_row_an_hour(sheet, line)
         header = sheet.rows[at][1]
-    units_line, units = _units(sheet, at)
-    first = at + (1 if units_line is None else 2)
-    rows = [cells for _, cells in sheet.rows[first : first + _TRIED] if len(cells) == len(header)]
-    table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units)
+    below = [cells for number, cells in sheet.rows[at + 1 :] if number != units_line]
+    rows = [cells for cells in below[:_TRIED] if len(cells) == len(header)]
+    above = tuple(cell for _, cells in sheet.rows[:at] for cell in cells)
+    around = units_around([cells for _, cells in sheet.rows], at)
+    table = Table(
+        sheet, f"{sheet.path}: line {line}", header, rows, below, stations, hints or Hints(), units, above, around
+    )
     table.said += sheet.notes
+    doubt_title(table)
     if upper is not None:
         table.said.append(f"names: those of line {upper} over those of line {line}")
     if side_by_side:
@@ -155,7 +160,18 @@ def _units(sheet: Sheet, at: int) -> tuple[int | None, dict[str, str]]:
     # 1 and 16 are units, and values.
     if not any(not text.isdigit() for name, text in texts.items() if name in units):
         return None, {}
-    return (line, units) if all(name in units or text in ("", "-") for name, text in texts.items()) else (None, {})
+    # The row may be called "unit" itself.
+    others = [text for name, text in texts.items() if name not in units and text not in ("", "-")]
+    called = [found is not None and found.meaning == "unit" for found in map(named, others)]
+    return (line, units) if all(called) else (None, {})
+
+
+def _of_pairs(pairs: Dict[str, tuple[str, str]], units: Dict[str, str]) -> dict[str, str]:
+    """Return the units of quantities by those of the columns of each station; where they differ all of them, which is none."""
+    found: dict[str, set[str]] = {}
+    for name, (_, quantity) in pairs.items():
+        found.setdefault(quantity, set()).update({units[name]} if name in units else ())
+    return {quantity: " and ".join(sorted(own)) for quantity, own in found.items() if own}
 
 
 def _told(table: Table) -> dict[str, Named]:
@@ -163,7 +179,8 @@ def _told(table: Table) -> dict[str, Named]:
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
     others: list[tuple[str, Named]] = []
-    for name in table.header:
+    # When values were published is not when they were measured.
+    for name in sorted(table.header, key=lambda name: _PUBLISHED.match(name.strip()) is not None):
         found = named(name)
         if found is None or name in told or name in table.stations:
             continue
@@ -204,31 +221,24 @@ def _columns(table: Table, told: Dict[str, Named], layout: str) -> dict[str, Col
         if found is None:
             if layout != "wide" and name:
                 table.said.append(f"column {name!r}: not used, the name is not known")
-            _doubt_flag(table, name)
+            doubt_flag(table, name)
+            doubt_statistic(table, name)
         elif found.meaning not in MEANINGS:
             columns[name] = Column.model_validate({"is": found.meaning})
             table.said.append(f"column {name!r}: {found.meaning}")
         elif layout == "long":
+            if beside := unit_beside(table, name):
+                table.units.setdefault(name, beside)
             column = _quantity(table, f"column {name!r}", name, found, table.cells(name))
             if column is not None:
                 columns[name] = column
     return columns
 
 
-def _doubt_flag(table: Table, name: str) -> None:
-    """Say that a column may tell which values can't be used, where it tells some from others."""
-    texts = sorted(set(table.cells(name))) if _FLAG.search(name.strip()) else []
-    if 1 < len(texts) <= _FLAGS:
-        table.doubt(
-            f"column {name!r} may flag values that can't be used ({', '.join(map(repr, texts))}), and is not used: in a mapping "
-            '{ is = "flag", valid = [...] } names those that can'
-        )
-
-
 def _quantity(table: Table, what: str, name: str, found: Named, cells: Sequence[str]) -> Column | None:
     """Return the meaning and unit of a quantity; None where the unit must be asked for."""
-    if not found.unit and name in table.units:
-        found = Named(found.meaning, table.units[name])
+    if not found.unit:
+        found = Named(found.meaning, table.units.get(name) or unit_of_around(found.meaning, table.around))
     told = unit_of(name, found, cells)
     if told.unit is None:
         table.doubt(f"{what} is not used: {told.why}")
@@ -261,9 +271,12 @@ _LAYOUTS = {
 
 def _items(table: Table, meanings: Dict[str, str]) -> dict[str, Column]:
     items: dict[str, Column] = {}
-    texts = table.cells(meanings["variable"])
-    values = table.cells(meanings["value"]) if "value" in meanings else [""] * len(texts)
-    for text in dict.fromkeys(texts):
+    # Of all values, by the name of their column or a row of units below it.
+    of_all = ""
+    if "value" in meanings:
+        of_all = getattr(named(meanings["value"]), "unit", "") or table.units.get(meanings["value"], "")
+    values = _values_of_items(table, meanings)
+    for text, own in values.items():
         found = named(text)
         if found is None or found.meaning not in MEANINGS:
             table.said.append(f"item {text!r}: not used, the name is not known")
@@ -271,13 +284,30 @@ def _items(table: Table, meanings: Dict[str, str]) -> dict[str, Column]:
             items[text] = Column.model_validate({"is": found.meaning})
             table.said.append(f"item {text!r}: {found.meaning} in the unit of its row")
         else:
-            own = [value for item, value in zip(texts, values, strict=True) if item == text]
+            found = found if found.unit else Named(found.meaning, of_all)
             column = _quantity(table, f"item {text!r}", text, found, own)
             if column is not None:
                 items[text] = column
-    if texts and not items:
+    if values and not items:
         raise asked(table, "items that are quantities, with their units")
     return items
+
+
+def _values_of_items(table: Table, meanings: Dict[str, str]) -> dict[str, list[str]]:
+    """Return the first values of each item, down to the last row: a table may be ordered by its items."""
+    at = table.header.index(meanings["variable"])
+    columns = [
+        number
+        for number, name in enumerate(table.header)
+        if (name == meanings["value"] if "value" in meanings else name in table.stations)
+    ]
+    values: dict[str, list[str]] = {}
+    for row in table.below:
+        if len(row) == len(table.header):
+            own = values.setdefault(row[at], [])
+            if len(own) < _TRIED:
+                own += [row[column] for column in columns]
+    return values
 
 
 def _of_file(table: Table) -> tuple[Named, str] | None:
@@ -287,9 +317,12 @@ def _of_file(table: Table) -> tuple[Named, str] | None:
         if hints.variable not in MEANINGS:
             raise InputError("variable", hints.variable, f"one of {', '.join(MEANINGS)}")
         return Named(hints.variable, hints.unit), "as said"
-    names = [named(part) for part in re.split(r"[_\-\s()]+", table.sheet.path.name.split(".csv")[0])]
-    told = [name for name in names if name is not None and name.meaning in POLLUTANTS]
-    return (told[0], "the file's name") if len(told) == 1 else None
+    parts = [part for part in re.split(r"[_\-\s()]+", _SUFFIXES.sub("", table.sheet.path.name)) if part]
+    told = [name for part in parts if (name := named(part)) is not None and name.meaning in POLLUTANTS]
+    if len(told) != 1 or any(NO_HOURLY.fullmatch(part) for part in parts):
+        return None
+    units = {unit for part in parts if (unit := unit_named(part)) in units_of(told[0].meaning)}
+    return Named(told[0].meaning, told[0].unit or " and ".join(sorted(map(str, units)))), "the file's name"
 
 
 def _wide(table: Table) -> TablePart:
@@ -298,6 +331,9 @@ def _wide(table: Table) -> TablePart:
     if only is None:
         raise asked(table, "[table] variable and unit, what the values of a table with a column a station are")
     found, why = only
+    own = {table.units[name] for name in table.header if name in table.stations and name in table.units}
+    if own and not found.unit:
+        found = Named(found.meaning, " and ".join(sorted(own)))
     cells = [cell for row in table.rows for name, cell in zip(table.header, row, strict=True) if name in table.stations]
     column = _quantity(table, f"values ({why})", found.meaning, found, cells)
     if column is None:

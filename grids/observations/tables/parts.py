@@ -7,6 +7,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from hazecast.grids.observations.tables.names import named
+from hazecast.grids.observations.tables.units import MEANINGS
 
 # Remarks may stand above the names.
 HEADER_LINES = 40
@@ -15,7 +16,8 @@ _TIMES = frozenset({"time", "date", "year", "start", "end"})
 _NO_STATION = re.compile(
     r"(?:sheet|工作表|シート|시트)?\s*[\d\s年月日.\-_()/~至]*(?:月|日)?|.*(?:data|数据|數據|データ).*", re.I
 )
-STATION = "station"
+STATION, VARIABLE = "station", "variable"
+_SUFFIX = re.compile(r"(?:\.(?:csv|txt|tsv|xlsx?|json|html?))(?:\.gz)?$", re.I)
 
 Cells = list[str]
 
@@ -53,7 +55,8 @@ def one_table(parts: Sequence[tuple[str, list[Cells]]], wanted: str | None, what
     """Return the rows of the table that a file's parts hold.
 
     The first part with names of columns is read, and after it all others with the same names. Where these name no station
-    and the parts are called by stations, the name of each becomes the column `STATION`.
+    and the parts are called by stations, the name of each becomes the column `STATION`; where they are called by quantities
+    that no column names, the column `VARIABLE`.
 
     Parameters
     ----------
@@ -76,11 +79,7 @@ def one_table(parts: Sequence[tuple[str, list[Cells]]], wanted: str | None, what
     alike = [name for name, at in headers.items() if filled[name][at] == filled[first][headers[first]]]
     if len(alike) < 2:
         alike = [first]
-    named_by_part = (
-        len(alike) > 1
-        and not _names_station(filled[first][headers[first]])
-        and not any(_NO_STATION.fullmatch(name.strip()) for name in alike)
-    )
+    label = _label(alike, filled[first][headers[first]]) if len(alike) > 1 else ""
     rows: list[tuple[int, Cells]] = []
     before = 0
     for name in alike:
@@ -88,13 +87,13 @@ def one_table(parts: Sequence[tuple[str, list[Cells]]], wanted: str | None, what
         skip = headers[name] + 1 if name != first else 0
         for number, cells in enumerate(own[skip:], start=skip):
             if any(cells):
-                added = [STATION if number == headers.get(name) else name] if named_by_part else []
+                added = [label if number == headers.get(name) else _stem(name)] if label else []
                 rows.append((before + number + 1, [*added, *cells]))
         if name != first:
             notes.append(f"{what} {name!r}: the same names, read after it; its lines from {before + skip + 1} on")
         before += len(own)
-    if named_by_part:
-        notes.append(f"column {STATION!r}: the name of each {what}")
+    if label:
+        notes.append(f"column {label!r}: the name of each {what}")
     others = [name for name in filled if name not in alike]
     doubts = [f"{what} {name!r} is not read: its names are others" for name in others if name in headers]
     if rest := [name for name in others if name not in headers]:
@@ -107,6 +106,17 @@ def _header(rows: list[Cells]) -> int | None:
     return None if at is None else [number for number, row in enumerate(rows) if any(row)][at]
 
 
-def _names_station(cells: Cells) -> bool:
-    meanings = {found.meaning for cell in cells if (found := named(cell)) is not None}
-    return bool(meanings & {"station", "name"})
+def _label(parts: Sequence[str], names: Cells) -> str:
+    """Return what the names of parts say of their rows: the quantity, or the station that the columns don't name; "" nothing."""
+    meanings = {found.meaning for name in names if (found := named(name)) is not None}
+    quantities = [found.meaning for part in parts if (found := named(_stem(part))) is not None]
+    if len(quantities) == len(parts) and set(quantities) <= set(MEANINGS) and not meanings & {"variable", *MEANINGS}:
+        return VARIABLE
+    if meanings & {"station", "name"} or any(_NO_STATION.fullmatch(_stem(part).strip()) for part in parts):
+        return ""
+    return STATION
+
+
+def _stem(part: str) -> str:
+    """Return the name of a sheet, or of a file without its folders and suffix."""
+    return _SUFFIX.sub("", part.rpartition("/")[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,21 +17,19 @@ from hazecast.grids.observations.tables.findings import Fault, Findings
 from hazecast.grids.observations.tables.hours_across import one_row_an_hour
 from hazecast.grids.observations.tables.mapping import OF_STATION, Column, Mapping
 from hazecast.grids.observations.tables.names_above import one_row_a_station, with_joined_names
+from hazecast.grids.observations.tables.parts import header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_step, parse_parts, stamp_columns, zone_of
 from hazecast.grids.observations.tables.stations import Stations
+from hazecast.grids.observations.tables.table_times import check_times
 from hazecast.grids.observations.tables.units import conversion, unit_named
-from hazecast.grids.observations.tables.within_hour import hourly_means
+from hazecast.grids.observations.tables.within_hour import hours_of
 from hazecast.grids.observations.tables.written_stamps import UnreadableError, WithinHourError
 
 Texts = npt.NDArray[np.object_]
 # Of the values of a table.
 COLUMNS = ("station", "time", "quantity", "value", "unit", "file", "line")
-# A row this far from the middle of its table has a wrong year: no table is as long.
-_FARTHEST = timedelta(days=20 * 366)
 _HOURLY = "hourly values, or step_minutes in [time] of a mapping"
-# So many times whole days apart are no hours of which others are missing.
-_MANY_DAYS = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class _Rows:
 
 
 def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Findings) -> pd.DataFrame:
-    """Read the values of a table.
+    """Read the values of a table by the ends of hours.
 
     Parameters
     ----------
@@ -62,7 +60,31 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`: code, naive UTC end of the hour, meaning, value (NaN where missing) in unit; no station and hour is dropped
+        As `read_steps`; hours of a table of steps are made of them.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a column that the mapping names.
+    """
+    return hours_of([(read_steps(sheet, mapping, stations, findings), mapping.time.step_minutes)], findings)
+
+
+def read_steps(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Findings) -> pd.DataFrame:
+    """Read the values of a table as they stand in it: by hours, or by steps within them.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    mapping : Mapping
+    stations : Stations
+    findings : Findings
+        Counts are added, and what is left out is named.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `COLUMNS`: code, naive UTC end of the hour or step, meaning, value (NaN where missing) in unit; no station and hour is dropped
         for a missing value.
 
     Raises
@@ -77,16 +99,13 @@ def read_values(sheet: Sheet, mapping: Mapping, stations: Stations, findings: Fi
     if mapping.table.hours_across:
         sheet = one_row_an_hour(sheet, mapping.file.header_line)
     header, body = _body(sheet, mapping, stations)
+    body = _above_other_names(sheet, header, body, mapping, findings)
     whole = _whole_rows(sheet, header, body, findings)
     rows = _timed(sheet, header, whole, mapping, stations, findings)
     parts = list(_parts(sheet, rows, mapping, stations, findings))
     if not parts:
         return pd.DataFrame({name: [] for name in COLUMNS})
-    values = pd.concat(parts, ignore_index=True)
-    if mapping.time.step_minutes is not None:
-        values = hourly_means(values, mapping.time.step_minutes, findings)
-    findings.counts["values_taken"] += int(values["value"].notna().sum())
-    return values
+    return pd.concat(parts, ignore_index=True)
 
 
 def _body(sheet: Sheet, mapping: Mapping, stations: Stations) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -107,6 +126,29 @@ def _body(sheet: Sheet, mapping: Mapping, stations: Stations) -> tuple[list[str]
         if name in mapping.columns or (mapping.table.layout == "wide" and stations.code_of(name)):
             _refuse_unlike(sheet, header, body, name)
     return header, body
+
+
+def _above_other_names(
+    sheet: Sheet, header: list[str], body: list[tuple[int, list[str]]], mapping: Mapping, findings: Findings
+) -> list[tuple[int, list[str]]]:
+    """Return the rows down to other names of columns, such as those of a table below: what follows isn't of these columns."""
+    lead = header.index(stamp_columns(mapping.columns)[0])
+    for at, (line, cells) in enumerate(body):
+        cell = cells[lead] if lead < len(cells) else ""
+        # A name of a time has no digit, and is not looked for in hundred thousands of stamps.
+        if cells == header or not cell or any(one.isdigit() for one in cell) or header_in([cells]) is None:
+            continue
+        left = body[at:]
+        findings.counts["rows_read"] += len(left)
+        findings.counts["rows_below_other_names"] += len(left) - 1
+        fault = Fault(
+            f"{sheet.path}: line {line}",
+            ",".join(cells)[:200],
+            f"the names of the table; {len(left)} rows are not read",
+        )
+        findings.leave_out("rows_below_other_names", fault)
+        return body[:at]
+    return body
 
 
 def _refuse_unlike(sheet: Sheet, header: list[str], body: list[tuple[int, list[str]]], name: str) -> None:
@@ -178,8 +220,7 @@ def _timed(
     if len(keys) / 2 < within < len(keys):
         # What falls on whole hours among them are no means of an hour.
         raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", _HOURLY)
-    _leave_out_far(sheet, times, lines, findings)
-    _refuse_days(sheet, times)
+    check_times(sheet, times, lines, np.array(owners, dtype=object), findings)
     use = ~np.isnat(times)
     findings.counts["rows_taken"] += int(use.sum())
     return _Rows(header, cells[use], lines[use], np.array(owners, dtype=object)[use], times[use])
@@ -230,27 +271,6 @@ def _time_of(parts: tuple[str, ...], mapping: Mapping, zone: tzinfo | None) -> d
         return end_of_step(stamp, mapping.time, zone)
     except UnreadableError as error:
         return error
-
-
-def _refuse_days(sheet: Sheet, times: npt.NDArray[np.datetime64]) -> None:
-    """Refuse a table of one hour a day, such as means of days that are stamped at midnight."""
-    given = np.unique(times[~np.isnat(times)])
-    if len(given) >= _MANY_DAYS and not ((given - given[0]) % np.timedelta64(1, "D")).any():
-        raise InputError(str(sheet.path), f"{len(given)} times, whole days apart", "hourly values")
-
-
-def _leave_out_far(
-    sheet: Sheet, times: npt.NDArray[np.datetime64], lines: npt.NDArray[np.int64], findings: Findings
-) -> None:
-    """Leave out rows with a wrong year: one would need an axis of millions of hours."""
-    given = np.flatnonzero(~np.isnat(times))
-    if not len(given):
-        return
-    middle = np.sort(times[given])[len(given) // 2]
-    for at in given[np.abs(times[given] - middle) > np.timedelta64(_FARTHEST)]:
-        fault = Fault(f"{sheet.path}: line {lines[at]}", f"{times[at]} UTC", f"a time within 20 years of {middle}")
-        findings.leave_out("rows_without_time", fault)
-        times[at] = np.datetime64("NaT")
 
 
 def _parts(

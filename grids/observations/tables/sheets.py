@@ -6,7 +6,7 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,13 +20,23 @@ from hazecast.grids.observations.tables.blanks import BLANK, blank_rows
 from hazecast.grids.observations.tables.encodings import decode
 from hazecast.grids.observations.tables.mapping import FilePart
 from hazecast.grids.observations.tables.markup import is_markup, tables_in
-from hazecast.grids.observations.tables.parts import Read, one_table
+from hazecast.grids.observations.tables.parts import Read, header_in, one_table
 from hazecast.grids.observations.tables.records import is_json, records_in
-from hazecast.grids.observations.tables.workbooks import check_workbook, counts_from_1904, refuse_plain_days
+from hazecast.grids.observations.tables.workbooks import (
+    check_workbook,
+    counts_from_1904,
+    formulas_not_computed,
+    refuse_plain_days,
+)
 
 SUFFIXES = (
     ".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".json", ".jsonl", ".ndjson",
     ".html", ".htm", ".zip",
+)  # fmt: skip
+# Kinds of tables, and of archives of them, that are not read.
+OTHER_SUFFIXES = (
+    ".rar", ".7z", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".zst", ".xlsb", ".et", ".numbers", ".dbf", ".mdb", ".accdb",
+    ".dat", ".prn", ".xml", ".feather", ".arrow", ".orc", ".rds", ".sav",
 )  # fmt: skip
 # What `hazecast` writes beside a delivered table.
 _REPORT = ".report.json"
@@ -222,16 +232,20 @@ def _separator(text: str) -> str:
 
 def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
     calamine = requires("python_calamine", EXTRA)
-    if data.startswith(_ZIP):
+    packed = data.startswith(_ZIP)
+    if packed:
         check_workbook(data, str(path))
-    from_1904 = data.startswith(_ZIP) and counts_from_1904(data)
+    from_1904, formulas = packed and counts_from_1904(data), formulas_not_computed(data) if packed else {}
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = list(book.sheet_names)
         if wanted is not None and wanted not in names:
             raise InputError(f"{path}: sheet", wanted, f"one of {', '.join(names)}")
+        hidden = _hidden(book) if wanted is None else set()
         parts = [
-            (name, _cells(book.get_sheet_by_name(name))) for name in names[:_MOST_SHEETS] if wanted in (None, name)
+            (name, _cells(book.get_sheet_by_name(name), formulas.get(name, {})))
+            for name in names[:_MOST_SHEETS]
+            if wanted in (None, name)
         ]
     except InputError:
         raise
@@ -244,11 +258,24 @@ def _excel(data: bytes, path: Path, wanted: str | None) -> Sheet:
         raise InputError(str(path), "no sheet", "a sheet with a table")
     for name, cells in parts if from_1904 else []:
         refuse_plain_days(cells, f"{path}: sheet {name!r}")
-    return _sheet(path, "Excel", one_table(parts, wanted, "sheet"))
+    shown = [(name, cells) for name, cells in parts if name not in hidden] or parts
+    read = one_table(shown, wanted, "sheet")
+    for name, cells in parts if len(shown) < len(parts) else []:
+        filled = [row for row in cells if any(row)]
+        if name in hidden and (at := header_in(filled)) is not None and at + 1 < len(filled):
+            read.doubts.append(
+                f"sheet {name!r} is hidden, and not read: sheet in [file] of a mapping names the one to read"
+            )
+    return _sheet(path, "Excel", read)
 
 
-def _cells(sheet: Any) -> list[list[str]]:
-    """Return the cells of a sheet; what is merged over several is in each of them.
+def _hidden(book: Any) -> set[str]:
+    """Return the sheets of a workbook that are not shown to who opens it."""
+    return {sheet.name for sheet in book.sheets_metadata if "Hidden" in str(sheet.visible)}
+
+
+def _cells(sheet: Any, formulas: Mapping[tuple[int, int], str]) -> list[list[str]]:
+    """Return the cells of a sheet; what is merged over several is in each of them, and a formula without a value is its text.
 
     A number is not repeated, since it may be a value of one hour, unless it is a name in the first column.
     """
@@ -258,6 +285,9 @@ def _cells(sheet: Any) -> list[list[str]]:
             continue
         for row in cells[top : bottom + 1]:
             row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
+    for (row, column), formula in formulas.items():
+        if row < len(cells) and column < len(cells[row]):
+            cells[row][column] = f"{formula} (a formula that was not computed)"
     return [[cell_text(cell) for cell in row] for row in cells]
 
 
@@ -325,4 +355,5 @@ def cell_text(cell: Any) -> str:
         return (cell + timedelta(seconds=0.5)).replace(microsecond=0).isoformat(sep=" ")
     if isinstance(cell, (date, time)):
         return cell.isoformat()
-    return str(cell).strip()
+    # Databases give texts of binary collations, and of binary columns, as bytes.
+    return (cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)).strip()

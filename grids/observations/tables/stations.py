@@ -65,14 +65,14 @@ class Stations:
 
 
 def plain_code(text: str) -> str:
-    """Return a station's code or name in one of the ways that programs write it: case, width, and zeros before a number.
+    """Return a station's code or name in one of the ways that programs write it: case, width, blanks, and zeros before a number.
 
     Examples
     --------
     >>> [plain_code(text) for text in ("a1", "Ａ1", "0101", "101", "000")]
     ['a1', 'a1', '101', '101', '0']
     """
-    plain = unicodedata.normalize("NFKC", text).casefold().strip()
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return (plain.lstrip("0") or "0") if plain.isdecimal() else plain
 
 

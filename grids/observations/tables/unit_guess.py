@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from hazecast.grids.contract import POLLUTANTS
-from hazecast.grids.observations.tables.cells import directions, numbers
-from hazecast.grids.observations.tables.names import Named
-from hazecast.grids.observations.tables.units import units_of
+from hazecast.grids.observations.tables.cells import directions, is_missing, numbers
+from hazecast.grids.observations.tables.looked_at import Table
+from hazecast.grids.observations.tables.names import Named, named
+from hazecast.grids.observations.tables.units import unit_named, units_of
 
 # Surface pressures in the units in use don't overlap; temperatures of the air in K and degC don't either.
 _PRESSURES = {
@@ -26,6 +29,83 @@ _FARTHEST_KM = 100.0
 # in mg/m3 and ppm, as are others in ppm. Fewer values tell nothing.
 _LEAST = {"co": 30.0}
 _FEW = 3
+# Networks of Japan and Korea write wind as numbers of 16 or 36 points, from 1 on.
+_MOST_POINTS = 36.0
+
+
+# Cells that state a unit of concentrations in words around it, and names of columns of units.
+_CONCENTRATION = re.compile(r"(?<![a-z])(?:[uμ]g/m\^?3|mg/m\^?3|ppb|ppm|pphm)(?![a-z])")
+_OF_UNITS = re.compile(r"[\s_]*(?:units?|单位|單位|単位|단위)$", re.I)
+_LAST_LINES = 5
+
+
+def units_around(rows: Sequence[Sequence[str]], above: int) -> frozenset[str]:
+    """Return the units of concentrations that the lines above the names, and remarks at the end, state.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+    above : int
+        How many lines there are above the names.
+
+    Returns
+    -------
+    frozenset of str
+
+    Examples
+    --------
+    >>> sorted(units_around([["单位：μg/m³（CO为mg/m³）"], ["time", "O3"]], 1))
+    ['mg/m3', 'ug/m3']
+    """
+    remarks = [row for row in rows[max(above + 1, len(rows) - _LAST_LINES) :] if sum(map(bool, row)) == 1]
+    texts = [unicodedata.normalize("NFKC", cell).lower() for row in (*rows[:above], *remarks) for cell in row]
+    found = {unit_named(text) for cell in texts for text in _CONCENTRATION.findall(cell)}
+    return frozenset(unit for unit in found if unit is not None)
+
+
+def unit_beside(table: Table, name: str) -> str:
+    """Return the unit that a column of units gives for another one: its own, such as ``o3_unit``, or that of all; "" without.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+
+    Returns
+    -------
+    str
+        Several units are joined by "and", and are none.
+    """
+    own = [other for other in table.header if other.startswith(name) and _OF_UNITS.fullmatch(other[len(name) :])]
+    every = [other for other in table.header if (found := named(other)) is not None and found.meaning == "unit"]
+    texts = table.texts((own or every)[0]) if own or every else set()
+    return " and ".join(sorted({unit_named(text) or text for text in texts if not is_missing(text)}))
+
+
+def unit_of_around(meaning: str, around: frozenset[str]) -> str:
+    """Return the unit that the lines around a table give a quantity without one of its own; "" where that may be the usual one.
+
+    Parameters
+    ----------
+    meaning : str
+    around : frozenset of str
+        As of `units_around`.
+
+    Returns
+    -------
+    str
+        Several are joined by "or", and are none.
+
+    Examples
+    --------
+    >>> both = frozenset({"ug/m3", "mg/m3"})
+    >>> unit_of_around("pm25", both), unit_of_around("o3", both), unit_of_around("o3", frozenset({"ppb"}))
+    ('', 'mg/m3 or ug/m3', 'ppb')
+    """
+    stated = around & set(units_of(meaning)) if meaning in POLLUTANTS else frozenset()
+    if not stated - {"ug/m3"} or (meaning in ("pm25", "pm10") and "ug/m3" in stated):
+        return ""
+    return " or ".join(sorted(stated))
 
 
 class UnitTold(NamedTuple):
@@ -90,6 +170,9 @@ def _of_weather(meaning: str, values: np.ndarray, cells: Sequence[str]) -> UnitT
         return UnitTold("%", "not stated: values above 1")
     if meaning == "wind_direction":
         turned = directions(np.array(cells, dtype=object))
+        if len(values) >= _FEW and values.max() <= _MOST_POINTS and not (values % 1.0).any():
+            why = f"whole numbers up to {values.max():g} may count 8, 16 or 36 points"
+            return UnitTold(None, f"{why}; one of {', '.join(units_of(meaning))}")
         return UnitTold(
             "compass" if list(turned) != list(cells) else "degrees", "not stated: as its values are written"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,40 @@ _STEP = ["station", "quantity", "unit", "time"]
 _HOUR = ["station", "quantity", "unit", "hour"]
 
 
+def hours_of(tables: Sequence[tuple[pd.DataFrame, int | None]], findings: Findings) -> pd.DataFrame:
+    """Return the hours of tables; an hour whose steps are in two of them is made of both.
+
+    Parameters
+    ----------
+    tables : sequence of (pandas.DataFrame, int or None)
+        As of `hazecast.grids.observations.tables.reading.read_steps`, with the minutes of a step, None for hours; at least one.
+    findings : Findings
+        Values are counted; hours with too few steps are left out and named here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same columns, by the ends of hours.
+    """
+    by_length: dict[int | None, list[pd.DataFrame]] = {}
+    for values, minutes in tables:
+        by_length.setdefault(minutes, []).append(values)
+    parts = []
+    for minutes, own in by_length.items():
+        values = pd.concat(own, ignore_index=True)
+        parts.append(values if minutes is None or values.empty else hourly_means(values, minutes, findings))
+    hours = pd.concat(parts, ignore_index=True)
+    findings.counts["values_taken"] += int(hours["value"].notna().sum())
+    return hours
+
+
 def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.DataFrame:
     """Return hours of values of steps: means, of directions those of unit vectors, of precipitation sums.
 
     Parameters
     ----------
     values : pandas.DataFrame
-        As of `hazecast.grids.observations.tables.reading.read_values`, but by the ends of steps.
+        As of `hazecast.grids.observations.tables.reading.read_steps`, by the ends of steps.
     minutes : int
         Length of a step, which divides an hour.
     findings : Findings
@@ -32,7 +60,8 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        By the ends of hours. A value is missing where less than 75 % of its hour's steps have one; a sum needs all.
+        By the ends of hours. A value is missing where less than 75 % of its hour's steps have one; a sum needs all. An hour
+        without rows for all of its steps that has too few is left out.
     """
     steps, columns = 60 // minutes, list(values.columns)
     values = _each_step_once(values, findings)
@@ -50,6 +79,7 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
         east=("east", "mean"),
         north=("north", "mean"),
         number=("value", "count"),
+        given=("time", "nunique"),
         file=("file", "first"),
         line=("line", "first"),
     )
@@ -67,7 +97,9 @@ def hourly_means(values: pd.DataFrame, minutes: int, findings: Findings) -> pd.D
         found, expected = f"{row['number']} of {steps} steps of the hour", f"{needed[at]} or more"
         time = pd.Timestamp(str(row["hour"])).to_pydatetime()
         findings.leave_out("hours_incomplete", Fault(where, found, expected, time))
-    return hours.rename(columns={"hour": "time"})[columns]
+    # An hour that is in the table in part says nothing, and replaces nothing that an earlier table had.
+    hours = hours[~short | (hours["given"] == steps)]
+    return hours.rename(columns={"hour": "time"})[columns].reset_index(drop=True)
 
 
 def _each_step_once(values: pd.DataFrame, findings: Findings) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import zipfile
 import zlib
+from html import unescape
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.packed import LARGEST
@@ -18,6 +20,14 @@ _OPEN_ROW, _OPEN_VALUE = b"<table:table-row", b"office:value"
 _FROM_1904 = re.compile(rb"""\bdate1904=["'](?:1|true)["']""")
 # Days with a fraction, as `hazecast.grids.observations.tables.written_stamps` takes them for times.
 _DAYS = re.compile(r"[45]\d{4}\.\d+")
+# Sheets of a workbook by their names, and the parts that they are; a formula with what was computed of it.
+_SHEETS = re.compile(rb"""<(?:\w+:)?sheet\b[^>]*>""")
+_RELATIONS = re.compile(rb"""<(?:\w+:)?Relationship\b[^>]*>""")
+_FORMULA = re.compile(
+    rb"""<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>([^<]*)</(?:\w+:)?f>)\s*"""
+    rb"""(?:<(?:\w+:)?v\b[^>]*/>|<(?:\w+:)?v\b[^>]*>([^<]*)</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
+_TO_COMPUTE = re.compile(rb"""\bfullCalcOnLoad=["'](?:1|true)["']""")
 _REPEATED = re.compile(rb"""-repeated=["'](\d{1,9})["']""")
 
 
@@ -56,6 +66,55 @@ def counts_from_1904(data: bytes) -> bool:
     """Return whether a packed workbook counts its days from 1904, as Excel for the Macintosh did (ISO/IEC 29500-1, 18.17.4.1)."""
     with zipfile.ZipFile(io.BytesIO(data)) as parts:
         return "xl/workbook.xml" in parts.namelist() and bool(_FROM_1904.search(parts.read("xl/workbook.xml")))
+
+
+def formulas_not_computed(data: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Return the formulas of a packed workbook that hold no value, as programs write them that compute none.
+
+    Parameters
+    ----------
+    data : bytes
+        An archive that `check_workbook` has passed.
+
+    Returns
+    -------
+    dict of str to dict of (int, int) to str
+        By sheet, and by row and column from 0. A zero is no value where the workbook says that all is to be computed when it is
+        opened (ISO/IEC 29500-1, 18.2.2): XlsxWriter writes it for every formula.
+    """
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        for name, part, empty in _sheets_of(parts):
+            for cell in _FORMULA.finditer(parts.read(part)):
+                # The value of a text may be an empty one.
+                if (cell[3] or b"").strip() not in empty or _attribute(cell[1], "t") == "str":
+                    continue
+                place = _PLACE.search(b" " + cell[1])
+                if place is not None:
+                    at = int(place[2]) - 1, _number_of(place[1].upper()) - 1
+                    found.setdefault(name, {})[at] = "=" + unescape((cell[2] or b"").decode(errors="replace"))
+    return found
+
+
+def _sheets_of(parts: zipfile.ZipFile) -> list[tuple[str, str, tuple[bytes, ...]]]:
+    """Return the sheets of a .xlsx: name, part, and what stands in formulas that were not computed."""
+    book, relations = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+    if not {book, relations} <= set(parts.namelist()):
+        return []
+    whole = parts.read(book)
+    empty = (b"", b"0") if _TO_COMPUTE.search(whole) else (b"",)
+    targets = {
+        _attribute(one, "Id"): posixpath.normpath(posixpath.join("/xl", _attribute(one, "Target"))).lstrip("/")
+        for one in _RELATIONS.findall(parts.read(relations))
+    }
+    sheets = [(_attribute(one, "name"), targets.get(_attribute(one, "id"), "")) for one in _SHEETS.findall(whole)]
+    return [(name, part, empty) for name, part in sheets if part in parts.namelist()]
+
+
+def _attribute(tag: bytes, name: str) -> str:
+    """Return an attribute of a tag, whatever the prefix of its name; "" without it."""
+    found = re.search(rb"""(?:^|[\s:])%s\s*=\s*(?:"([^"]*)"|'([^']*)')""" % name.encode(), tag)
+    return unescape((found[1] or found[2] or b"").decode(errors="replace")) if found else ""
 
 
 def refuse_plain_days(cells: list[list[str]], where: str) -> None:

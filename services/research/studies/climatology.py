@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hazecast.grids.observations.collections import MonitorData
     from hazecast.grids.places.cities import Registry
 
+# No episode lasts that long: all hours of a longer record are above a threshold in another unit.
+_MONTH_H = 720
 CityId = Annotated[str, Option("City of the collection.")]
 Threshold = Annotated[float | None, Option("ug m-3; default: China's heavy pollution, 150.")]
 GapHours = Annotated[int, Option("Hours below (or missing) that an episode survives.")]
@@ -54,6 +56,7 @@ def climatology(
             "year": year,
             "pm25_days": int(of_year["pm25"].notna().sum()),
             "pm25_mean_ug_m3": float(of_year["pm25"].mean()),
+            "pm25_mean_is_valid_for_the_year": study.annual_mean_is_valid(of_year["pm25"]),
             **_haze_days(data, registry, city, year, official_haze_days),
             "cities_without_data": [one for one in chosen if one not in observed],
         },
@@ -100,6 +103,9 @@ def episodes(
     if threshold is None and pollutant != "pm25":
         raise InputError("--threshold", None, f"a number, ug m-3, for {pollutant}")
     limit = heavy_pollution() if threshold is None else threshold
+    known = hourly.dropna()
+    if len(known) >= _MONTH_H and (known > limit).all():
+        raise InputError("--threshold", limit, f"ug m-3; each of {len(known)} hours is above it")
     found = find_episodes(hourly, threshold=limit, gap_hours=gap, least_hours=least)
     summary = {
         "city": city,

@@ -42,9 +42,13 @@ def flue_gas(
     units = _VALUES | _WATER
     units |= {f"u_{name}": unit for name, unit in units.items()}
     columns = [*_VALUES, *(f"{name}?" for name in optional)]
-    data = read_labelled(table, ["reading"], columns, units=units).set_index("reading")
+    data = read_labelled(table, ["reading"], columns, units=units, once="reading").set_index("reading")
     found = corrected(data, reference_oxygen=oxygen)
-    summary = {"readings": len(found), "reference_oxygen": oxygen}
+    without = [name for name in (*_VALUES, *_WATER) if name in data and f"u_{name}" not in data]
+    if not any(str(name).startswith("u_") for name in data):
+        # That of nothing is not 0.
+        found[["u_dry", "u_reference"]] = float("nan")
+    summary = {"readings": len(found), "reference_oxygen": oxygen, "inputs_without_uncertainty": without}
     return Result(summary, {"dry_gas": found}, {"readings": plots.flue_gas(found)}, printed=("dry_gas",))
 
 
@@ -58,7 +62,7 @@ def low_dust(
     from hazecast.forecast.studies.emissions.flue_gas import gravimetric
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["sample"], ["mass", "volume"], units={"mass": "mg", "volume": "m3"})
+    data = read_labelled(table, ["sample"], ["mass", "volume"], units={"mass": "mg", "volume": "m3"}, once="sample")
     found = gravimetric(data.set_index("sample"), blank, limit)
     summary = {
         "mean": found.mean,
@@ -81,7 +85,7 @@ def rata(
 
     unit = _UNITS.get(quantity, "mg m-3")
     units = {"reference": unit, "monitor": unit}
-    data = read_labelled(table, ["pair"], list(units), units=units).set_index("pair")
+    data = read_labelled(table, ["pair"], list(units), units=units, once="pair").set_index("pair")
     found = relative_accuracy(data, quantity)
     figure = monitor_against_reference(data, found, _DRAWN.get(unit, unit))
     return Result(asdict(found), {"pairs_of_values": data}, {"differences": figure})
@@ -92,7 +96,9 @@ def factory(
     before: Annotated[Path, Table("CSV file of the runs before (first column names the run).")],
     after: Annotated[Path, Table("CSV file of the runs after, named as their partners before.")],
     production: Annotated[float, Option("Product of a year, t.")],
-    systematic: Annotated[float, Option("Relative standard uncertainty common to all runs.", least=0.0)] = 0.0,
+    systematic: Annotated[
+        float, Option("Relative standard uncertainty common to all runs, share of 1.", least=0.0, most=1.0)
+    ] = 0.0,
     *,
     money: Money,
 ) -> Result:
@@ -101,7 +107,9 @@ def factory(
     from hazecast.forecast.studies.emissions.plots import factory_runs
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    runs = [read_labelled(path, ["run"], list(_RUN), units=_RUN).set_index("run") for path in (before, after)]
+    runs = [
+        read_labelled(path, ["run"], list(_RUN), units=_RUN, once="run").set_index("run") for path in (before, after)
+    ]
     found = factory_change(*runs, output=production, systematic=systematic)
     costs = None
     if money.investment is not None:

@@ -31,6 +31,8 @@ def exhaust(
     screened = readings[["vehicle", "power"]].assign(emission=readings[gas])
     found = screen(screened, limit=limit, noise=noise, exceedances=exceedances, window=(lowest_power, highest_power))
     summary = {key: value for key, value in vars(found).items() if key != "vehicles"}
+    # Perhaps a file that was put together twice; two passes may round to the same, so they are counted alone.
+    summary["rows_that_repeat_another"] = int(data.duplicated().sum())
     summary["high"] = [str(name) for name in found.vehicles.index[found.vehicles["high"]]]
     summary["certain"] = [str(name) for name in found.vehicles.index[found.vehicles["certain"]]]
     tables = {"vehicles": found.vehicles, "emissions": readings}

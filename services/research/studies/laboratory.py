@@ -22,11 +22,11 @@ def homogeneity(
     from hazecast.forecast.studies.quality.samples import stability
     from hazecast.grids.observations.sample_tables import read_samples
 
-    first = read_samples(table).to_numpy()
+    first = read_samples(table, one_unit=True).to_numpy()
     found = check(first, deviation)
     summary = {"homogeneity": asdict(found)}
     if later is not None:
-        summary["stability"] = asdict(stability(first, read_samples(later).to_numpy(), deviation))
+        summary["stability"] = asdict(stability(first, read_samples(later, one_unit=True).to_numpy(), deviation))
     values = {f"{part}_{key}": value for part, one in summary.items() for key, value in one.items()}
     return Result(values, figures={"samples": sample_spread(first, found)})
 
@@ -38,15 +38,15 @@ def duplicates(
         float,
         Option("Pairs whose mean is not above it are left out: a detection limit.", least=0.0),
     ] = 0.0,
-    allowed: Annotated[float, Option("Largest relative difference of a pair, share of its mean.")] = 0.2,
+    allowed: Annotated[float, Option("Largest relative difference of a pair, share of its mean.", most=2.0)] = 0.2,
 ) -> Result:
     """Precision from duplicate samples (columns pair, first, second)."""
     from hazecast.forecast.studies.quality.duplicates import duplicates as estimate
     from hazecast.forecast.studies.quality.laboratory_plots import duplicate_differences
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["pair"], ["first", "second"], alike=[("first", "second")]).set_index("pair")
-    found = estimate(data, floor=floor, allowed=allowed)
+    data = read_labelled(table, ["pair"], ["first", "second"], alike=[("first", "second")], once="pair")
+    found = estimate(data.set_index("pair"), floor=floor, allowed=allowed)
     summary = {key: value for key, value in vars(found).items() if key not in ("table", "pairs")}
     summary["number"] = found.pairs
     summary["beyond_allowed"] = [str(name) for name in found.table.index[found.table["beyond"]]]
@@ -64,8 +64,8 @@ def budget(
     from hazecast.forecast.studies.quality.laboratory_plots import budget_shares
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"]).set_index("component")
-    found = uncertainty_budget(data, confidence=confidence)
+    data = read_labelled(table, ["component", "kind"], ["value", "sensitivity?", "degrees?"], once="component")
+    found = uncertainty_budget(data.set_index("component"), confidence=confidence)
     summary = {key: value for key, value in vars(found).items() if key != "table"}
     figures = {"contributions": budget_shares(found)}
     return Result(summary, {"components": found.table}, figures, printed=("components",))

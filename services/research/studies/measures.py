@@ -101,7 +101,6 @@ def trend(
     place: Place,
     pollutant: Pollutant = "pm25",
     level: Level = 0.9,
-    resamples: Annotated[int, Option("Resampled series for the intervals.")] = 200,
     draws: Annotated[int, Option("Draws of weather a day for the normalised series.")] = 50,
     timezone: Timezone = "Asia/Shanghai",
     weather_reports: Reports = None,
@@ -115,13 +114,11 @@ def trend(
     from hazecast.grids.extras import requires
 
     requires("ruptures", "studies")
-    if resamples < 20:
-        raise InputError("--resamples", resamples, "at least 20")
     if not 0.5 <= level < 1:
         raise InputError("--level", level, "from 0.5 to below 1, such as 0.9")
     table, _ = _tables(observations, place, None, pollutant, timezone, weather_reports)
     tell("trends by design")
-    trends, series = trends_by_design(table, level=level, resamples=resamples, draws=draws)
+    trends, series = trends_by_design(table, level=level, draws=draws)
     tell("search for steps")
     steps = {name: find_steps(weekly(series[name]), level=level) for name in ("observed", "blocks")}
     figure = measures_plots.trend(series, steps["blocks"], f"{place}, {pollutant}")

@@ -77,7 +77,7 @@ def voc(
     from hazecast.forecast.studies.ozone.voc import reactivity
     from hazecast.grids.observations.sample_tables import read_samples
 
-    found = reactivity(read_samples(table), units)  # type: ignore[arg-type]
+    found = reactivity(read_samples(table, unit=units), units)  # type: ignore[arg-type]
     ranking = found.ranking()
     groups = ranking.groupby("group")[["ppb", "ofp", "oh_reactivity"]].sum()
     summary = {
@@ -87,8 +87,13 @@ def voc(
         "species_without_rate_constant": list(found.without_rate),
         "species_with_estimated_rate_constant": list(found.estimated_rate),
         "species_without_mir": list(found.without_mir),
-        "ofp_ug_m3": float(found.ofp.sum(axis=1).mean()),
-        "oh_reactivity_per_s": float(found.oh_reactivity.sum(axis=1).mean()),
+        "species_without_a_value": [
+            str(name) for name in found.concentration if found.concentration[name].isna().all()
+        ],
+        "cells_missing": int(found.concentration.isna().to_numpy().sum()),
+        # The sum of the means of species, as in the ranking: one that a sample lacks is not 0 in it.
+        "ofp_ug_m3": float(ranking["ofp"].sum()),
+        "oh_reactivity_per_s": float(ranking["oh_reactivity"].sum()),
     }
     tables = {"ranking": ranking, "groups": groups, "ofp": found.ofp, "oh_reactivity": found.oh_reactivity}
     return Result(summary, tables, {"ranking": voc_ranking(found)}, printed=("groups", "ranking"))
@@ -102,7 +107,7 @@ def ozone_regime(table: OneTable) -> Result:
     from hazecast.forecast.studies.ozone.effects import INDICATORS, regimes
     from hazecast.grids.observations.sample_tables import read_samples
 
-    found = regimes(read_samples(table))
+    found = regimes(read_samples(table, unit="ppb"))
     names = [one.name for one in INDICATORS if one.name in found]
     counts = pd.DataFrame({name: found[f"{name} regime"].value_counts() for name in names}).T
     counts = counts.reindex(columns=["VOC", "transition", "NOx"]).fillna(0).astype(int)

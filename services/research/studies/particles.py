@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from hazecast.services.research.studies.asking import OneTable, Option, Table, study
 from hazecast.services.research.studies.result import Result
 
-if TYPE_CHECKING:
-    pass
+_FILTER_COLUMNS = {"filter", "start", "end"}
+_DILUTED = {"co2_mixture": "ppm", "co2_air": "ppm", "volume": "m3"}
 
 
 @study
@@ -20,8 +20,10 @@ def oxidation(table: OneTable) -> Result:
     from hazecast.forecast.studies.particles.secondary import oxidation_ratios
     from hazecast.grids.observations.sample_tables import read_samples
 
-    found = oxidation_ratios(read_samples(table))
-    summary = {"samples": len(found)} | {f"{name}_median": float(found[name].median()) for name in found}
+    found = oxidation_ratios(read_samples(table, unit="ug m-3"))
+    summary: dict[str, object] = {"samples": len(found)}
+    for name in found:
+        summary |= {f"{name}_samples": int(found[name].notna().sum()), f"{name}_median": float(found[name].median())}
     return Result(summary, {"ratios": found}, {"ratios": draw(found)})
 
 
@@ -38,7 +40,7 @@ def secondary_carbon(
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
 
-    data = read_samples(table)
+    data = read_samples(table, alike=[("oc", "ec")])
     for name in ("oc", "ec"):
         if name not in data:
             raise InputError(f"{table}: columns", list(data.columns), "oc and ec")
@@ -46,32 +48,41 @@ def secondary_carbon(
     summary = asdict(found)
     secondary = summary.pop("secondary").to_frame("secondary_oc")
     figures = {"primary_ratio": primary_ratio(data["oc"], data["ec"], found)}
-    return Result({"samples": len(secondary)} | summary, {"secondary": secondary}, figures)
+    return Result(
+        {"samples": len(secondary), "samples_left_out": len(data) - len(secondary)} | summary,
+        {"secondary": secondary},
+        figures,
+    )
 
 
 @study
 def elements(
-    hourly: Annotated[Path, Table("CSV file of XRF: time (end of the hour), then a column an element.")],
+    hourly: Annotated[Path, Table("CSV file of XRF: time (end of the hour, ISO 8601 with offset), elements.")],
     filters: Annotated[Path, Table("CSV file: filter, start, end (ISO 8601 with offset), elements.")],
     limits: Annotated[Path, Table("CSV file: element, filter, xrf (detection limits).", by_option=True)],
-    relative_filter: Annotated[float, Option("Relative standard uncertainty of filters, share of 1.")] = 0.10,
-    relative_xrf: Annotated[float, Option("That of the XRF.")] = 0.10,
+    relative_filter: Annotated[
+        float, Option("Relative standard uncertainty of filters, share of 1.", least=0.0, most=1.0)
+    ] = 0.10,
+    relative_xrf: Annotated[float, Option("That of the XRF.", least=0.0, most=1.0)] = 0.10,
 ) -> Result:
     """Compare hourly XRF with filters, element by element (York's line, detection limits)."""
 
     from hazecast.forecast.studies.quality.elements import compare_elements, filter_means
     from hazecast.forecast.studies.quality.laboratory_plots import element_lines
-    from hazecast.grids.observations.sample_tables import read_labelled, read_samples
+    from hazecast.grids.observations.sample_tables import column_names, read_labelled, read_samples
     from hazecast.services.research.filter_tables import read_filters
 
-    hours = read_samples(hourly, times=True)
+    hours = read_samples(hourly, times=True, offset=True, one_unit=True)
     periods, data = read_filters(filters, list(hours.columns))
     means, counts = filter_means(hours, periods)
-    given = read_labelled(limits, ["element"], ["filter", "xrf"]).set_index("element")
+    given = read_labelled(limits, ["element"], ["filter", "xrf"], alike=[("filter", "xrf")], once="element").set_index(
+        "element"
+    )
     found = compare_elements(data, means, counts, given, relative=(relative_filter, relative_xrf))
     summary = {
         "filters": len(data),
         "elements": len(found),
+        "not_compared": sorted(({*hours.columns, *column_names(filters)} - _FILTER_COLUMNS) - {*found.index}),
         "differ": [str(name) for name in found.index[found["verdict"] == "differs"]],
         "too_few": [str(name) for name in found.index[found["verdict"] == "too few"]],
     }
@@ -92,11 +103,13 @@ def exhaust_metals(
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
 
-    given = read_samples(runs)
+    given = read_samples(runs, units=_DILUTED)
     for name in ("co2_mixture", "co2_air", "volume"):
         if name not in given:
             raise InputError(f"{runs}: columns", list(given.columns), f"also {name}")
-    found = exhaust_factors(given, read_samples(masses), read_samples(blanks), fuel_carbon=fuel_carbon)
+    found = exhaust_factors(
+        given, read_samples(masses, unit="ng"), read_samples(blanks, unit="ng"), fuel_carbon=fuel_carbon
+    )
     summary = {"runs": len(found.runs), "units": "factors ug a kg of fuel; blank and limit ng a filter"}
     figures = {"factors": emission_factors(found.factors)}
     return Result(summary, {"factors": found.factors, "runs": found.runs}, figures, printed=("factors",))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,13 +26,16 @@ def network(
 ) -> Result:
     """Compare each station with the others: level, correlation, drift and steps."""
     from hazecast.forecast.studies.quality.plots import station_ratios
-    from hazecast.forecast.studies.quality.station_agreement import consistency
+    from hazecast.forecast.studies.quality.station_agreement import consistency, too_few_days
 
     hourly = observations.stations(pollutant)
+    few = too_few_days(hourly)
+    hourly = hourly.drop(columns=few)
     table = consistency(hourly)
     summary = {
         "pollutant": pollutant,
         "stations": len(table),
+        "stations_with_too_few_days": few,
         "unlike_the_others": [str(name) for name in table.index[table["unlike"] != ""]],
         "with_a_step": [str(name) for name in table.index[table["shift"].notna()]],
     }
@@ -68,7 +73,7 @@ def equivalence(
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_samples
 
-    data = read_samples(table)
+    data = read_samples(table, alike=[("reference", "reference2", "candidate", "candidate2")])
     missing = [name for name in ("reference", "candidate") if name not in data]
     if missing:
         raise InputError(f"{table}: columns", list(data.columns), f"also {', '.join(missing)}")
@@ -81,7 +86,7 @@ def equivalence(
     found = test(reference, candidate, limit=limit, reference_error=reference_error, second=second)
     figures = {"line": against_reference(reference, candidate, found)}
     both = candidate if second is None else (candidate + second) / 2
-    summary |= asdict(found) | _by_the_line(reference, both, line)
+    summary |= {"days_left_out": len(data) - found.pairs} | asdict(found) | _by_the_line(reference, both, line)
     return Result(summary, {"days": data}, figures)
 
 
@@ -162,6 +167,7 @@ def chart(
     if column not in data:
         raise InputError(f"{table}: --column", column, f"one of {list(data.columns)}")
     values = data[column]
+    _check_oldest_first(table, list(map(str, values.index)))
     if target is None or deviation is None:
         mean, spread = baseline(values, points)
         target, deviation = mean if target is None else target, spread if deviation is None else deviation
@@ -173,12 +179,27 @@ def chart(
     signals.index.name = values.index.name
     summary = {
         "points": int(values.notna().sum()),
+        "points_missing": int(values.isna().sum()),
         "target": float(target),
         "deviation": float(deviation),
         "shift_began": shift_began(found[-1]),
     }
     tables = {"signals": signals.fillna("")} | {one.kind: one.statistic for one in found}
     return Result(summary, tables, {"charts": charts(found, values)}, printed=("signals",))
+
+
+def _check_oldest_first(table: Path, points: list[str]) -> None:
+    """Raise InputError where points are days that do not follow each other: many exports have the newest first."""
+    from hazecast.grids.errors import InputError
+
+    try:
+        days = [datetime.fromisoformat(point) for point in points]
+        back = [number for number, (one, other) in enumerate(pairwise(days), 1) if other < one]
+    except (ValueError, TypeError):
+        # Names, or times of which some have an offset.
+        return
+    if back:
+        raise InputError(f"{table}: {points[back[0]]}", f"after {points[back[0] - 1]}", "the oldest point first")
 
 
 @study
@@ -191,15 +212,10 @@ def interlab(
     """Score laboratories on a blind sample (columns laboratory, value, and uncertainty where given)."""
     from hazecast.forecast.studies.quality.laboratory import interlaboratory
     from hazecast.forecast.studies.quality.plots import scores
-    from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["laboratory"], ["value", "uncertainty?"], alike=[("value", "uncertainty")])
-    twice = data["laboratory"].duplicated()
-    if twice.any():
-        raise InputError(
-            f"{table}, line {data.index[twice][0]}, column laboratory", data["laboratory"][twice].iloc[0], "each once"
-        )
+    columns = ["value", "uncertainty?"]
+    data = read_labelled(table, ["laboratory"], columns, alike=[("value", "uncertainty")], once="laboratory")
     named = data.set_index("laboratory")
     found = interlaboratory(
         named["value"].astype(float),

@@ -41,7 +41,7 @@ _LONGEST = timedelta(days=3_660)
 _MOST_CITIES = 200
 Form = Literal["json", "html", "pdf"]
 _FORM = ConfigDict(extra="forbid", allow_inf_nan=False)
-Cell = str | float | None
+Cell = str | Annotated[float, Field(strict=True)] | None
 Rows = Annotated[list[dict[str, Cell]], Field(min_length=1)]
 _TABLE = " In a request: its text, or a list of objects, one a row."
 

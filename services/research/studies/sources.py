@@ -77,7 +77,7 @@ class ProfileOptions:
     profile_uncertainties: Annotated[Path | None, Table("CSV laid out as the profiles.")] = None
     profile_fraction: Annotated[
         float,
-        Option("Relative uncertainty of the profiles without such a file.", least=0.0),
+        Option("Relative uncertainty of the profiles without such a file, share of 1.", least=0.0, most=1.0),
     ] = 0.1
 
 
@@ -184,16 +184,19 @@ def mass_balance(concentrations: OneTable, given: MeasurementOptions, sources: P
 
     values, errors, _ = _measured(concentrations, given)
     mass = None if given.total is None else _column(values, given.total, concentrations)
-    shares = read_samples(sources.profiles)
+    shares = read_samples(sources.profiles, unit="1")
     if sources.profile_uncertainties is None:
         spread = sources.profile_fraction * shares
     else:
-        spread = read_samples(sources.profile_uncertainties)
+        spread = read_samples(sources.profile_uncertainties, unit="1")
     species = [name for name in values.columns if name != given.total]
-    found = fit(values[species], errors[species], shares, spread, total=mass)
+    # One without a column of uncertainties is refused by its first sample, where a profile has it.
+    found = fit(values[species], errors.reindex(columns=species), shares, spread, total=mass)
     summary: dict[str, Any] = {
         "samples": len(values),
         "species": len([name for name in shares.columns if name in species]),
+        "species_without_profile": [name for name in species if name not in shares],
+        "species_of_profiles_not_measured": [str(name) for name in shares if name not in species],
         "mean_contributions": {k: round(float(v), 4) for k, v in found.contributions.mean().items()},
         "median_chi2": float(found.quality["chi2"].median()),
         "median_r2": float(found.quality["r2"].median()),
@@ -210,12 +213,17 @@ def _measured(concentrations: Path, given: MeasurementOptions) -> tuple[pd.DataF
     from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled, read_samples
 
-    values = read_samples(concentrations, marks=True)
-    table = None if given.limits is None else read_labelled(given.limits, ["species"], ["limit", "error_fraction?"])
+    values = read_samples(concentrations, marks=True, one_unit=True)
+    columns = ["limit", "error_fraction?"]
+    table = (
+        None
+        if given.limits is None
+        else read_labelled(given.limits, ["species"], columns, units={"error_fraction": "1"}, once="species")
+    )
     known = {} if table is None else dict(zip(table["species"], table["limit"].astype(float), strict=True))
     known = {str(name): limit for name, limit in known.items() if str(name) in values.columns}
     if given.uncertainties is not None:
-        return values, read_samples(given.uncertainties, marks=True), known
+        return values, read_samples(given.uncertainties, marks=True, one_unit=True), known
     if table is None or "error_fraction" not in table:
         raise InputError(
             "--uncertainties, --limits", "neither gives uncertainties", "one file, or limits with error_fraction"

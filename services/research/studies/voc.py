@@ -21,7 +21,8 @@ def voc_change(
     from hazecast.forecast.studies.ozone.voc_plots import change
     from hazecast.grids.observations.sample_tables import read_samples
 
-    found = paired_change(read_samples(before), read_samples(after), units)  # type: ignore[arg-type]
+    first, second = (read_samples(path, unit=units) for path in (before, after))
+    found = paired_change(first, second, units)  # type: ignore[arg-type]
     summary = {
         "pairs": found.pairs,
         "samples_not_paired": list(found.not_paired),
@@ -41,7 +42,7 @@ def solvent(table: OneTable) -> Result:
     from hazecast.forecast.studies.ozone.voc_plots import balance
     from hazecast.grids.observations.sample_tables import read_labelled
 
-    data = read_labelled(table, ["item"], ["kg", "uncertainty"], units={"uncertainty": "kg"})
+    data = read_labelled(table, ["item"], ["kg", "uncertainty"], units={"kg": "kg", "uncertainty": "kg"}, once="item")
     found = solvent_balance(data.set_index("item"))
     summary = {"closes": found.closes, "items_taken_as_zero": list(found.assumed_zero)}
     return Result(summary, {"balance": found.table}, {"balance": balance(found)}, printed=("balance",))
@@ -52,7 +53,7 @@ def removal(
     table: OneTable,
     systematic: Annotated[
         float,
-        Option("Relative standard uncertainty common to all runs, share of 1.", least=0.0),
+        Option("Relative standard uncertainty common to all runs, share of 1.", least=0.0, most=1.0),
     ] = 0.0,
 ) -> Result:
     """Removal efficiency of abatement (columns run, inlet, outlet; inlet_flow and outlet_flow where they differ)."""
@@ -61,6 +62,6 @@ def removal(
 
     columns = ["inlet", "outlet", "inlet_flow?", "outlet_flow?"]
     alike = [("inlet", "outlet"), ("inlet_flow", "outlet_flow")]
-    data = read_labelled(table, ["run"], columns, alike=alike)
+    data = read_labelled(table, ["run"], columns, alike=alike, once="run")
     found = removal_efficiency(data.set_index("run"), systematic=systematic)
     return Result(asdict(found))

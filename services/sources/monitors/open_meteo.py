@@ -17,6 +17,7 @@ from hazecast.grids.units import to_ug_m3
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.monitors.interface import HOUR, Batch, History, SourceKind, number
+from hazecast.services.sources.open_meteo_answers import places_of
 
 URL = "https://air-quality-api.open-meteo.com"
 _VARIABLES = {
@@ -127,14 +128,11 @@ def read_answer(answer: Any, cities: Sequence[City], period: tuple[datetime, dat
     Raises
     ------
     InputError
-        If a field is absent, of another length, unit or place, or holds something that isn't a
-        number.
+        If the answer is an error, or a field is absent, of another length, unit or place, or holds something that isn't
+        a number.
     """
-    places = answer if isinstance(answer, list) else [answer]
-    if len(places) != len(cities):
-        raise InputError("answer", f"{len(places)} places", f"{len(cities)}, one a city")
     batch = Batch()
-    for place, city in zip(places, cities, strict=True):
+    for place, city in zip(places_of(answer, cities, "open_meteo: answer"), cities, strict=True):
         where = f"open_meteo: {city.id}"
         station = _station(place, city, where)
         hourly, units = _object(place, "hourly", where), _object(place, "hourly_units", where)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     column,
+    func,
     inspect,
     literal,
+    or_,
     select,
     table,
     text,
@@ -59,6 +62,7 @@ _FORMS = (
 # A stamp may be the start of its hour or 24:00 of the day before; where each has a zone of its own, any zone's.
 _MARGIN, _ANY_ZONE = 2 * HOUR, 16 * HOUR
 _MOST_ROWS = 2_000_000
+_BY_QUERY = "else name a query with :first and :last"
 
 
 @dataclass(frozen=True)
@@ -155,20 +159,30 @@ class SqlView:
         # A mapping of exported files may count lines above the names.
         mapping = mapping.model_copy(update={"file": mapping.file.model_copy(update={"header_line": None})})
         with self._database.reading() as connection:
-            rows = _rows(connection, _statement(connection, self._what, mapping, hours[0], hours[-1]), self._what)
-        sheet = Sheet(Path(self._what.name), "SQL", [(n, row) for n, row in enumerate(rows, start=1) if any(row)])
+            statement = _statement(connection, self._what, mapping, hours[0], hours[-1])
+            rows = _rows(connection, statement, self._what, mapping.file.decimal)
+        # A row of nothing but NULL is a row: it is named.
+        sheet = Sheet(Path(self._what.name), "SQL", list(enumerate(rows, start=1)))
         if len(rows) == 1:
             return Batch()
         values = read_values(sheet, mapping, stations, findings)
         return batch_of(data_of(values, stations, findings, (hours[0], hours[-1])))
 
 
-def _rows(connection: Connection, statement: Select[Any] | TextClause, what: What) -> list[list[str]]:
+def _rows(
+    connection: Connection, statement: Select[Any] | TextClause, what: What, decimal: str = "."
+) -> list[list[str]]:
     """Return the names of the columns and the rows below them, as texts; a row's number is its place in the answer."""
     result = connection.execution_options(stream_results=True).execute(statement)
     rows = [[str(name) for name in result.keys()]]  # noqa: SIM118 a result's own
     for row in result:
-        rows.append([cell_text(cell) for cell in row])
+        # What is a number has the decimal mark that the mapping says of texts.
+        rows.append(
+            [
+                cell_text(cell).replace(".", decimal) if isinstance(cell, (float, Decimal)) else cell_text(cell)
+                for cell in row
+            ]
+        )
         if len(rows) > _MOST_ROWS:
             raise InputError(what.name, f"more than {_MOST_ROWS} rows", "fewer in the hours asked for")
     return rows
@@ -199,48 +213,78 @@ def _statement(
     view = table(name, *(column(own) for own in found), schema=schema or None)
     lead = stamp_columns(mapping.columns)[0]
     stamp: ColumnElement[Any] = view.c[lead]
-    between = _between(connection, select(stamp).where(stamp.is_not(None)).limit(1), found[lead], mapping, low, high)
-    return select(view).where(and_(stamp >= between[0], stamp <= between[1])).order_by(stamp)
+    return select(view).where(_within(connection, stamp, found[lead], mapping, low, high)).order_by(stamp)
 
 
-def _between(
+def _within(
     connection: Connection,
-    sample: Select[Any],
+    stamp: ColumnElement[Any],
     kind: TypeEngine[Any],
     mapping: Mapping,
     low: datetime,
     high: datetime,
-) -> list[ColumnElement[Any]]:
-    """Return the bounds of the first column of the stamp, in its own type."""
+) -> ColumnElement[bool]:
+    """Return what the first column of the stamp is in rows of a period, in its own type."""
     lead = stamp_columns(mapping.columns)[0]
     where = f"column {lead}"
+    sample = select(stamp).where(stamp.is_not(None)).limit(1)
     if mapping.columns[lead].meaning == "year":
         year = cell_text(connection.execute(sample).scalar())
         if year and not re.fullmatch(_YEAR, year):
             # Years of an era, or with a sign behind, would be outside of the bounds, and their rows not seen.
             raise InputError(where, year, "years such as 2026; else name a query with :first and :last")
-        years = [low.year, high.year]
-        return [literal(one if isinstance(kind, (Integer, Numeric)) else str(one)) for one in years]
-    if isinstance(kind, DateTime):
-        times = [low.astimezone(UTC), high.astimezone(UTC)] if kind.timezone else [_naive(low), _naive(high)]
-        return [literal(time, kind) for time in times]
-    if isinstance(kind, Date):
-        return [literal(day, kind) for day in (low.date(), high.date())]
+        as_number = isinstance(kind, (Integer, Numeric))
+        first, last = (literal(one if as_number else str(one)) for one in (low.year, high.year))
+        return stamp.between(first, last)
+    # SQLite has no type of times: a column that is declared so holds texts of any form.
+    typed = connection.dialect.name != "sqlite"
+    if typed and isinstance(kind, DateTime):
+        begin, end = (low.astimezone(UTC), high.astimezone(UTC)) if kind.timezone else (_naive(low), _naive(high))
+        return stamp.between(literal(begin, kind), literal(end, kind))
+    if typed and isinstance(kind, Date):
+        return stamp.between(literal(low.date(), kind), literal(high.date(), kind))
     written = connection.execute(sample).scalar()
     if isinstance(written, (datetime, date)):
-        return [literal(_naive(low)), literal(_naive(high))]
-    form = _form_of(cell_text(written))
-    if form is None:
-        expected = "times, or texts that sort by time such as 2026-01-13 08:00; else name a query with :first and :last"
-        raise InputError(where, written, expected)
-    texts = [time.strftime(form) for time in (low, high)]
-    return [literal(int(one)) if isinstance(written, int) else literal(one) for one in texts]
+        return stamp.between(literal(_naive(low)), literal(_naive(high)))
+    if isinstance(written, str) or written is None:
+        return _texts_within(connection, stamp, where, low, high)
+    form = _form_of(cell_text(written), where)
+    return stamp.between(literal(int(low.strftime(form))), literal(int(high.strftime(form))))
 
 
-def _form_of(written: str) -> str | None:
-    """Return the form that a text begins with; None if its order isn't that of times. Nothing written is of any form."""
-    if not written:
-        return _FORMS[0]
+def _texts_within(
+    connection: Connection, stamp: ColumnElement[Any], where: str, low: datetime, high: datetime
+) -> ColumnElement[bool]:
+    """Return which texts are of a period: those of the usual form within its hours, and of any other within its days.
+
+    What begins with another form of the day sorts elsewhere, and would not be seen: it is refused. The first and the last text
+    of the years tell it.
+    """
+    years = and_(stamp >= literal(str(low.year)), stamp < literal(str(high.year + 1)))
+    found = [text for text in connection.execute(select(func.min(stamp), func.max(stamp)).where(years)).one() if text]
+    if not found:
+        # Texts that begin with no year of them: of another time, or of another form.
+        found = [text for text in [connection.execute(select(func.max(stamp))).scalar()] if text]
+    forms = [_form_of(cell_text(text), where) for text in found]
+    if len({form.partition("%d")[0] for form in forms}) > 1:
+        raise InputError(where, " and ".join(found), f"texts of one form; {_BY_QUERY}")
+    form = forms[-1] if forms else _FORMS[0]
+    day = f"{form.partition('%d')[0]}%d"
+    first, last = low - _ANY_ZONE, high + _ANY_ZONE + timedelta(days=1)
+    days = and_(stamp >= literal(first.strftime(day)), stamp <= literal(last.strftime(day)))
+    hours = stamp.between(literal(low.strftime(form)), literal(high.strftime(form)))
+    usual = re.sub("%[mdHMS]", "__", form.replace("%Y", "____"))
+    return and_(days, or_(hours, stamp.not_like(usual)))
+
+
+def _form_of(written: str, where: str) -> str:
+    """Return the form that a text begins with.
+
+    Raises
+    ------
+    InputError
+        If its order isn't that of times.
+    """
     for form in _FORMS:
         size = len(datetime(2026, 1, 1).strftime(form))
         try:
@@ -248,7 +292,7 @@ def _form_of(written: str) -> str | None:
                 return form
         except ValueError:
             continue
-    return None
+    raise InputError(where, written, f"times, or texts that sort by time such as 2026-01-13 08:00; {_BY_QUERY}")
 
 
 def _naive(time: datetime) -> datetime:

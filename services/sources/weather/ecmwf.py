@@ -22,7 +22,14 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.weather.timeline import RATES
 from hazecast.services.core.settings import Settings
 from hazecast.services.sources.http import HttpClient, Patience
-from hazecast.services.sources.weather.grib import Expected, merge_ranges, read_wanted, verify_messages
+from hazecast.services.sources.weather.grib import (
+    Expected,
+    drop_if_lacking,
+    merge_ranges,
+    read_wanted,
+    titled,
+    verify_messages,
+)
 from hazecast.services.sources.weather.interface import (
     Cycle,
     Wanted,
@@ -135,7 +142,7 @@ class EcmwfOpenData:
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no param {_PARAMETERS[name]} in the index of step {step} h")
-        return with_provenance(dataset, cycle, self.attribution, "ECMWF IFS open data 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, titled("ECMWF IFS open data", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.
@@ -173,6 +180,7 @@ class EcmwfOpenData:
             names = tuple(name for name in parts if name not in _without(step))
             expected = Expected(cycle.init_time, step, wanted.box, names, len(set(parts.values())))
             path = scratch / f"{step:03d}h.grib2"
+            drop_if_lacking(path, names)
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
         return self._lacking(parts, step, wanted.variables)
 
@@ -189,7 +197,7 @@ class EcmwfOpenData:
         address = url.removesuffix(".grib2") + ".index"
         chosen: dict[str, Part] = {}
         for _ in range(2):
-            text = self._http.text(address, expected="an index of JSON lines")
+            text = self._http.text(address, expected="an index of JSON lines", encoding="latin-1")
             chosen = max(chosen, parse_index(text, init_time, step, variables, address), key=len)
             if not self._lacking(chosen, step, variables):
                 break

@@ -151,7 +151,7 @@ def _decode(path: Path, names: tuple[str, ...], hours: npt.NDArray[np.datetime64
         found = f"{times.size} hours from {times[0]} to {times[-1]}"
         raise InputError(f"{path.name}: time", found, f"every hour from {hours[0]}, as asked for")
     refuse_another_area(weather, box, path.name)
-    refuse_impossible(weather, path.name)
+    refuse_impossible(weather, path.name, each_time=True)
     with netCDF4.Dataset(path, "a") as file:
         if "source" not in file.ncattrs():
             file.setncattr("source", "ERA5")

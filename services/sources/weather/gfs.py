@@ -27,9 +27,11 @@ from hazecast.services.sources.http import HttpClient, Patience
 from hazecast.services.sources.weather.grib import (
     HEAD_BYTES,
     Expected,
+    drop_if_lacking,
     merge_ranges,
     message_length,
     read_wanted,
+    titled,
     variables_in,
     verify_messages,
 )
@@ -65,6 +67,7 @@ _RECORDS = {
 _LINE = re.compile(
     r"(?P<number>[\d.]+):(?P<start>\d+):d=(?P<init>\d{10}):(?P<name>[^:]+):(?P<level>[^:]+):(?P<step>[^:]*)"
 )
+_FORM = "number:byte:d=YYYYMMDDHH:variable:level:step:"
 _SPAN = re.compile(r"(\d+)-(\d+) (hour|day) (ave|acc) fcst")
 
 
@@ -209,7 +212,7 @@ class Gfs:
         for step, absent in zip(steps, fetched, strict=True):
             for name in absent:
                 missing.setdefault(name, f"no {':'.join(_RECORDS[name][:2])} in the {source} of step {step} h")
-        return with_provenance(dataset, cycle, self.attribution, "NOAA GFS 0.25 degree", missing)
+        return with_provenance(dataset, cycle, self.attribution, titled("NOAA GFS", dataset), missing)
 
     def fetch_past(self, cycle: Cycle, wanted: Wanted, scratch: Path) -> xr.Dataset:
         """Fetch an earlier cycle that is still kept; as `fetch`.
@@ -245,7 +248,9 @@ class Gfs:
             ranges = merge_ranges((r.start, self._end(url, r, scratch)) for r in chosen.values())
             path = scratch / f"f{step:03d}.grib2"
             count = len({record.start for record in chosen.values()})
-            expected = Expected(cycle.init_time, step, wanted.box, tuple(chosen), count)
+            spans = {n: step - (_start_of(r, _RECORDS[n][2], step) or 0) for n, r in chosen.items() if _is_span(n)}
+            expected = Expected(cycle.init_time, step, wanted.box, tuple(chosen), count, spans)
+            drop_if_lacking(path, chosen)
             self._http.download(url, path, ranges=ranges, verify=lambda part: verify_messages(part, expected))
         return _lacking(chosen, step, wanted.variables)
 
@@ -253,7 +258,7 @@ class Gfs:
         """Return the messages to fetch; an index that lacks some is asked for once more, since it may have been cut."""
         chosen: dict[str, Record] = {}
         for _ in range(2):
-            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="ascii")
+            text = self._http.text(url + ".idx", expected="a GRIB2 index", encoding="latin-1")
             found = choose(parse_index(text, init_time, url + ".idx"), step, variables)
             chosen = max(chosen, found, key=len)
             if not _lacking(chosen, step, variables):
@@ -324,18 +329,21 @@ def parse_index(text: str, init_time: datetime, where: str) -> list[Record]:
     """
     found: list[re.Match[str]] = []
     unknown_ends: set[int] = set()
+    others: list[str] = []
     for line in text.splitlines():
         match = _LINE.match(line)
         if match is None:
-            log.warning("%s: found %r; expected number:byte:d=YYYYMMDDHH:variable:level:step:", where, line[:80])
+            others.append(line[:80])
             unknown_ends.update(int(last["start"]) for last in found[-1:])
             continue
         if match["init"] != f"{init_time:%Y%m%d%H}":
             raise InputError(f"{where}: d", match["init"], f"{init_time:%Y%m%d%H}")
         found.append(match)
+    if others:
+        log.warning("%s: %d lines of another form, the first %r; expected %s", where, len(others), others[0], _FORM)
     starts = [int(match["start"]) for match in found]
     if not starts:
-        raise InputError(where, repr(text[:80]), "lines number:byte:d=YYYYMMDDHH:variable:level:step:")
+        raise InputError(where, repr(text[:80]), f"lines {_FORM}")
     if starts != sorted(starts):
         raise InputError(f"{where}: first bytes", "not ascending", "bytes in ascending order")
     # Fields of one message (1.1 and 1.2) share its first byte.

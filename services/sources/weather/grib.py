@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from hazecast.grids.errors import InputError
 from hazecast.grids.times import format_time, to_datetime
 from hazecast.grids.weather.grib import read_grib
 from hazecast.grids.weather.regular_grid import Box
-from hazecast.grids.weather.timeline import to_hourly
+from hazecast.grids.weather.timeline import RATES, STEP_HOURS, to_hourly
+from hazecast.grids.weather.variables import INSTANT
 from hazecast.services.core.subprocesses import run_in_subprocess
 from hazecast.services.core.weather_reading import read_files, read_files_at_cities
 from hazecast.services.sources.partial import ByteRange
@@ -89,6 +90,8 @@ class Expected(NamedTuple):
         Of the contract, that the file must hold; others may be in it.
     messages : int or None
         How many there are; None: at least one.
+    spans : mapping of str to int, optional
+        Hours that rates are means or totals over, where that is known.
     """
 
     init_time: datetime
@@ -96,6 +99,25 @@ class Expected(NamedTuple):
     box: Box
     variables: tuple[str, ...] = ()
     messages: int | None = None
+    spans: Mapping[str, int] | None = None
+
+
+def titled(model: str, weather: xr.Dataset) -> str:
+    """Return the title of a source: the model, with the step of the grid where there is one.
+
+    Parameters
+    ----------
+    model : str
+    weather : xarray.Dataset
+        As from `read_wanted`.
+
+    Returns
+    -------
+    str
+    """
+    if "latitude" not in weather.dims:
+        return model
+    return f"{model} {abs(float(weather['latitude'][1] - weather['latitude'][0])):g} degree"
 
 
 def verify_messages(path: Path, expected: Expected) -> None:
@@ -127,7 +149,7 @@ def verify_messages(path: Path, expected: Expected) -> None:
 
 
 def variables_in(path: Path) -> set[str]:
-    """Return the contract's variables of which a GRIB file holds messages, without unpacking them.
+    """Return the contract's variables of which a GRIB file holds messages: instants, but rates over time; nothing is unpacked.
 
     Raises
     ------
@@ -137,10 +159,30 @@ def variables_in(path: Path) -> set[str]:
     return run_in_subprocess(_names, path, where=path.name)
 
 
+def drop_if_lacking(path: Path, variables: Iterable[str]) -> None:
+    """Delete a file of an earlier download that was for fewer variables, as before another model came into service.
+
+    Parameters
+    ----------
+    path : Path
+        May not exist.
+    variables : iterable of str
+        Of the contract, that it must hold.
+
+    Raises
+    ------
+    InputError
+        As of `variables_in`.
+    """
+    if path.exists() and not set(variables) <= variables_in(path):
+        path.unlink()
+
+
 def _names(path: Path) -> set[str]:
     from hazecast.grids.weather.grib_headers import headers_of
 
-    return {header.meaning.name for header in headers_of(path, [])}
+    found = {(header.meaning.name, header.meaning.kind) for header in headers_of(path, [])}
+    return {name for name, kind in found if kind == INSTANT or name in RATES}
 
 
 def _decode(path: Path, expected: Expected) -> None:
@@ -148,7 +190,9 @@ def _decode(path: Path, expected: Expected) -> None:
     if left_out := grid.attrs.get("left_out"):
         raise InputError(path.name, left_out, "messages that can all be used")
     _refuse_another(grid, expected, path.name)
-    refuse_impossible(grid, path.name)
+    if means := sorted(set(expected.variables) - _names(path)):
+        raise InputError(f"{path.name}: {', '.join(means)}", "means over time alone", "values at a time, as asked for")
+    refuse_impossible(grid, path.name, each_time=True)
 
 
 def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:
@@ -158,14 +202,19 @@ def _refuse_another(grid: xr.Dataset, expected: Expected, where: str) -> None:
     times = [format_time(to_datetime(time)) for time in grid["time"].values]
     if times != [format_time(valid)]:
         raise InputError(f"{where}: valid time", ", ".join(times), f"{format_time(valid)}, {asked}")
-    if expected.step and grid.attrs.get("init_time") != format_time(issued):
-        raise InputError(f"{where}: init_time", grid.attrs.get("init_time"), f"{format_time(issued)}, {asked}")
+    # An analysis has none.
+    if (found_issued := grid.attrs.get("init_time", format_time(issued))) != format_time(issued):
+        raise InputError(f"{where}: init_time", found_issued, f"{format_time(issued)}, {asked}")
     if "ensemble" in grid.attrs:
         raise InputError(f"{where}: ensemble", grid.attrs["ensemble"], f"a single forecast, {asked}")
     lacking = [name for name in expected.variables if name not in grid]
     if lacking:
         found = f"{', '.join(name for name in WEATHER if name in grid)}, no {', '.join(lacking)}"
         raise InputError(f"{where}: variables", found, f"{', '.join(expected.variables)}, {asked}")
+    for name, hours in (expected.spans or {}).items():
+        found_hours = float(grid[STEP_HOURS.format(name)][0])
+        if found_hours != hours:
+            raise InputError(f"{where}: {name}", f"a value over {found_hours:g} h", f"one over {hours} h, {asked}")
     for name in expected.variables:
         missing = int(grid[name].isnull().sum())
         if missing:

@@ -307,7 +307,8 @@ def newest_complete(
         if is_there(init_time):
             return Cycle(source, init_time, is_late(init_time, before, delay))
         tried.append(f"{init_time:%Y-%m-%dT%HZ}")
-    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", f"the step {last} h of one of them")
+    expected = f"the step {last} h of one of them (HTTP 403 and 404 mean that it isn't there)"
+    raise NoCycleError(url, f"no complete cycle of {', '.join(tried)}", expected)
 
 
 @contextmanager
@@ -384,7 +385,7 @@ def with_provenance(
     """
     where, issued = f"{cycle.source} {cycle.label}", f"{cycle.init_time:%Y-%m-%dT%H:%M:%SZ}"
     dataset = dataset.assign({n: within_limits(dataset[n], n, where) for n in WEATHER if n in dataset})
-    refuse_impossible(dataset, where)
+    refuse_impossible(dataset, where, each_time=False)
     if dataset.attrs.get("init_time", issued) != issued:
         raise InputError(f"{where}: init_time", dataset.attrs["init_time"], issued)
     return dataset.assign_attrs(

@@ -228,7 +228,7 @@ class OpenMeteo:
         start, end = (datetime.combine(day, time(), UTC) for day in (first, last))
         refuse_other_hours(dataset["time"].values, start, end + timedelta(hours=23), address)
         dataset = dataset.assign({n: within_limits(dataset[n], n, address) for n in WEATHER if n in dataset})
-        refuse_impossible(dataset, address)
+        refuse_impossible(dataset, address, each_time=False)
         absent = " ".join(name for name in WEATHER if name not in dataset)
         return dataset.assign_attrs(
             source="ERA5 at points by Open-Meteo", attribution=self.attribution, absent_variables=absent

@@ -13,12 +13,12 @@ from hazecast.grids.weather.regular_grid import Box
 _VARYING = ("t2m", "d2m", "u10", "v10", "sp", "blh")
 # Chosen: in a few places, or hours, rounded values may be alike.
 _MANY = 48
-# Saturated air has a dew point of its temperature. Chosen, since packing and supersaturation move it by tenths of a
-# kelvin: so far above, in more than so large a share of the values.
-_ABOVE, _SHARE = 1.0, 0.01
+# Saturated air has a dew point of its temperature. Chosen: so far above, K, in more than so large a share of the values.
+# Packing and supersaturation move it by less, and a humidity over ice by more where it is very cold.
+_ABOVE, _SHARE = 1.0, 0.5
 
 
-def refuse_impossible(weather: xr.Dataset, where: str) -> None:
+def refuse_impossible(weather: xr.Dataset, where: str, *, each_time: bool) -> None:
     """Refuse weather that contradicts itself.
 
     Parameters
@@ -27,18 +27,18 @@ def refuse_impossible(weather: xr.Dataset, where: str) -> None:
         Contract "weather_grid" or "city_weather".
     where : str
         Where it was read from, for errors.
+    each_time : bool
+        Whether a variable must vary over the grid at each time; regional models may write zeros at their first.
 
     Raises
     ------
     InputError
-        If a variable that varies has one value over a whole grid or throughout, or dew points lie above the temperature.
+        If a variable that varies has one value throughout, or dew points lie above the temperature.
     """
     for name in _VARYING:
         if name in weather:
             array = weather[name].transpose("time", ...).values
-            # Many places may lie in one cell of a model, and share its values at each time.
-            times = array if "latitude" in weather[name].dims else ()
-            for part in (*times, array):
+            for part in (*array, array) if each_time else (array,):
                 refuse_one_value(part, f"{where}: {name}", WEATHER[name].units)
     if {"t2m", "d2m"} <= set(weather.data_vars):
         excess = (weather["d2m"] - weather["t2m"]).values

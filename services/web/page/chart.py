@@ -90,7 +90,7 @@ def chart_line(forecast: xr.Dataset, observed: xr.Dataset | None, city: str, pol
     -------
     ChartLine
     """
-    init = to_datetime(np.datetime64(forecast["init_time"].item(), "ns"))
+    init = to_datetime(forecast["init_time"].values)
     quantiles = forecast[pollutant].sel(city=city).transpose("lead_time", "quantile").values.astype(np.float64)
     if observed is None or pollutant not in observed or city not in observed["city"].values:
         return ChartLine(init, (), np.array([]), quantiles)

@@ -16,6 +16,7 @@ from hazecast.forecast.indices import band_of, china_standards, china_sub_index
 from hazecast.forecast.studies.climate import plots as climatology_plots
 from hazecast.forecast.studies.climate.climatology import (
     STANDARDS,
+    annual_mean_is_valid,
     city_with_partners,
     compare_cities,
     count_class_days,
@@ -224,6 +225,18 @@ def test_official_haze_days_are_known_with_what_they_count() -> None:
     assert official_haze_days("beijing", 2014) is None and official_haze_days("shenyang", 2015) is None
 
 
+def test_a_mean_of_a_part_of_a_year_is_none_of_a_year() -> None:
+    days = pd.Series(50.0, pd.date_range("2012-01-01", "2012-12-31"))
+    february = days.index.month == 2
+    assert annual_mean_is_valid(days)
+    assert annual_mean_is_valid(days[~february | (days.index.day <= 25)])
+    assert not annual_mean_is_valid(days[~february | (days.index.day <= 24)])
+    # Twelve times 27 are 324.
+    assert annual_mean_is_valid(days[days.index.day <= 27])
+    assert not annual_mean_is_valid(days[(days.index.day <= 27) & (days.index != "2012-02-27")])
+    assert not annual_mean_is_valid(days[:"2012-03-31"])
+
+
 def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     place = ["--observations", shared_data / "five-cities", "--city", "shenyang"]
     found = json.loads(
@@ -244,6 +257,7 @@ def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
     assert (
         found["cities_without_data"] == ["kawasaki"] and found["haze_days"] == "89 of 365 observed days; official: 80"
     )
+    assert found["pm25_mean_is_valid_for_the_year"] is True
     assert "six hours" in found["haze_days_definition"] and "as given" in found["official_haze_days_definition"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"calendar.png", "days.csv", "cities.csv", "exceedances.csv", "summary.json"}
@@ -254,6 +268,7 @@ def test_commands_on_real_days_and_their_errors(shared_data, tmp_path) -> None:
         (["climatology", *place, "--year", 2014, "--beside", "bejing"], "beijing"),
         (["episodes", *place, "--pollutant", "o3"], "pm25"),
         (["episodes", *place, "--gap", -1], "gap"),
+        (["episodes", *place, "--threshold", 0.015], "threshold: found 0.015; expected ug m-3; each of"),
         (["episodes", *place[:3], "tokyo"], "shenyang"),
     ):
         with pytest.raises(InputError, match=expected):

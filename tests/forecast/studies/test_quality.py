@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from hazecast.forecast.studies.quality.laboratory import detection_limit, interl
 from hazecast.forecast.studies.quality.linear_criteria import LinearCriteria, compare_linear
 from hazecast.forecast.studies.quality.station_agreement import consistency
 from hazecast.grids.errors import InputError
+from hazecast.services.research.studies.quality import network as study_network
 from tests.support.command_line import run_command
 
 # NIST/SEMATECH e-Handbook, 6.3.2.4: EWMA with weight 0.3 about 50, standard deviation 2.0539, limits at the end
@@ -260,6 +262,17 @@ def test_a_step_and_an_odd_station_are_found() -> None:
         consistency(hourly[["a", "b"]])
     with pytest.raises(InputError, match="station a: days"):
         consistency(hourly.iloc[: 24 * 30])
+
+
+def test_a_station_without_enough_days_is_named_and_costs_only_itself() -> None:
+    hourly = network(years=1)
+    hourly["broken"] = 0.0
+    hourly["new"] = hourly["a"].where(hourly.index >= "2013-11-15")
+    asked = study_network(SimpleNamespace(stations=lambda pollutant: hourly))
+    assert asked.summary["stations_with_too_few_days"] == ["broken", "new"] and asked.summary["stations"] == 6
+    pd.testing.assert_frame_equal(asked.tables["stations"], consistency(hourly[list("abcdef")]))
+    with pytest.raises(InputError, match="station broken: days"):
+        consistency(hourly[["a", "b", "broken"]])
 
 
 def test_command_network_on_beijing(shared_data, tmp_path) -> None:

@@ -58,6 +58,17 @@ def test_signal_to_noise_counts_only_what_exceeds_the_uncertainty() -> None:
     assert signal_to_noise(x, u).tolist() == pytest.approx([1.0, 1.0])  # (3 + 0 + 0)/3; (0 + 2)/2
 
 
+def test_a_total_in_another_unit_is_refused(mixture) -> None:
+    concentration = mixture.concentration
+    assert prepare(concentration, mixture.uncertainty, total=TOTAL).total == TOTAL
+    # Of a total in mg m-3 the species, in ug m-3, would be a thousand times.
+    scaled, errors = (one.assign(**{TOTAL: one[TOTAL] / 1000}) for one in (concentration, mixture.uncertainty))
+    with pytest.raises(
+        InputError, match=f"species together over {TOTAL}: median: found .*; expected at most 3, in one unit"
+    ):
+        prepare(scaled, errors, total=TOTAL)
+
+
 def test_missing_weak_and_bad_species() -> None:
     x = frame([[1.0, 5.0, 9.0], [np.nan, 6.0, 9.5], [3.0, 7.0, 1.0]], "abc")
     u = frame([[0.1, 4.0, 9.9]] * 3, "abc")
@@ -334,6 +345,11 @@ def test_mass_balance_recovers_the_sources_within_its_errors(mixture) -> None:
     assert (found.contributions >= 0).all().all()
     with pytest.raises(InputError, match="profile of dust, Si"):
         mass_balance(x, u, shares.where(shares != 0.24, -1), 0.05 * shares)
+    with pytest.raises(InputError, match="sum: found .*; expected shares of 1"):
+        mass_balance(x, u, 100 * shares, 5 * shares)
+    again = pd.concat([shares, 0.5 * shares.iloc[:1].rename(index=lambda _: "again")])
+    with pytest.raises(InputError, match="and again: found the same but for a factor"):
+        mass_balance(x, u, again, 0.05 * again)
     species = list(shares.columns)
     with pytest.raises(InputError, match="one for each of 4 sources"):
         mass_balance(x.drop(columns=species[3:]), u, shares, 0.05 * shares)
@@ -375,6 +391,22 @@ def test_command_mass_balance(files) -> None:
     given = ("study", "mass-balance", files / "con.csv", "--limits", files / "limits.csv", "--total", TOTAL)
     printed = json.loads(run_command(*given, "--profiles", files / "profiles.csv", "--json"))
     assert set(printed["mean_contributions"]) == set(FOUR) and 0.9 < printed["median_mass_share"] < 1.1
+
+
+def test_mass_balance_names_the_species_that_it_cannot_use(tmp_path) -> None:
+    for name, text in (
+        ("con", "sample,K,Pb,Si,Zn\na,1.2,0.3,2.0,1\nb,0.8,0.4,1.1,1\n"),
+        ("unc", "sample,K,Pb,Si\na,0.1,0.03,0.2\nb,0.1,0.04,0.1\n"),
+        ("other", "sample,K,Si\na,0.1,0.2\nb,0.1,0.1\n"),
+        ("profiles", "source,K,Pb,Si,As\nwood,0.2,0.01,0.02,0.1\ndust,0.02,0.001,0.3,0.1\n"),
+    ):
+        (tmp_path / f"{name}.csv").write_text(text)
+    words = ["study", "mass-balance", tmp_path / "con.csv", "--profiles", tmp_path / "profiles.csv", "--json"]
+    found = json.loads(run_command(*words, "--uncertainties", tmp_path / "unc.csv"))
+    assert found["species"] == 3
+    assert found["species_without_profile"] == ["Zn"] and found["species_of_profiles_not_measured"] == ["As"]
+    with pytest.raises(InputError, match="uncertainty of Pb, sample a: found nan"):
+        run_command(*words, "--uncertainties", tmp_path / "other.csv")
 
 
 @pytest.mark.parametrize(

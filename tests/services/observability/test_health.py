@@ -1,4 +1,4 @@
-"""Readiness answers within a second for each check, whoever writes and whatever hangs."""
+"""Readiness answers within a limit for each check, whoever writes and whatever hangs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hazecast.services.observability import health
 from hazecast.services.observability.health import examine
 from hazecast.services.scheduling.board import job_states
 from hazecast.services.scheduling.history import JobHistory
+from hazecast.services.store.database import LOCK_SECONDS
 from hazecast.services.store.run_files import link_product, products_folder, save_product
 from hazecast.services.store.store import Store
 from hazecast.services.work.stored_forecast import MAP, NETCDF
@@ -52,7 +53,7 @@ def test_somebody_who_writes_for_long_holds_no_reader_up(store, settings) -> Non
         begin = time.monotonic()
         assert set(states(store, settings).values()) == {"ok"}
         assert job_states(store, settings)
-        assert time.monotonic() - begin < 1.0
+        assert time.monotonic() - begin < 0.5 * LOCK_SECONDS
 
 
 def test_what_hangs_is_failed_and_not_asked_again_until_it_answers(store, settings, monkeypatch) -> None:

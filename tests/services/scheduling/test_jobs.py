@@ -33,6 +33,7 @@ from hazecast.services.scheduling.worker import job_lock, resolve
 from hazecast.services.store.locks import LockLost, store_lock
 from hazecast.services.store.store import Store
 from tests.support.settings import changed, make_settings
+from tests.support.waiting import until
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -200,7 +201,7 @@ def test_how_a_run_ends_is_recorded(settings, store, history, function, limit, s
 def test_a_run_in_progress_is_stopped_with_its_scheduler(settings, store, history) -> None:
     executor = RunExecutor(settings, {"job": job("endless")}, Fence(None, store.engine), history)
     executor.start_due("job", [datetime.now(UTC)])
-    wait_for(lambda: history.runs("job")[0].status == "running")
+    until(lambda: history.runs("job")[0].status == "running")
     lock = store_lock(settings.database_url, job_lock("job"))
     assert not lock.acquire()
     assert executor.stop(0.0) == ["job"]
@@ -250,10 +251,10 @@ def test_what_came_due_while_no_scheduler_ran_is_caught_up_or_missed(
     due = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=late)
     due_times.put("job", one.schedule, due)
     with led(settings, store, one):
-        wait_for(lambda: history.runs("job") and history.runs("job")[0].finished_at)
+        until(lambda: history.runs("job") and history.runs("job")[0].finished_at)
         run = history.runs("job")[0]
         assert (run.due, run.status) == (due, status)
-        wait_for(lambda: due_times.next_runs()["job"] > datetime.now(UTC))
+        until(lambda: due_times.next_runs()["job"] > datetime.now(UTC))
 
 
 def test_a_changed_schedule_starts_again_and_a_removed_job_goes(settings, store, due_times) -> None:
@@ -276,7 +277,7 @@ def test_a_run_whose_process_died_is_recorded_and_made_again_by_rule(
     with led(settings, store, job(rerun=rerun)) as leader:
         assert history.run(run).status == "interrupted" and "died" in history.run(run).error
         leader.beat()
-        wait_for(lambda: all(row.finished_at for row in history.runs("job")))
+        until(lambda: all(row.finished_at for row in history.runs("job")))
     found = history.runs("job")
     assert [row.attempt for row in found] == list(range(attempts, 0, -1))
     assert found[0].status == ("degraded" if attempts == 2 else "interrupted")
@@ -290,13 +291,13 @@ def test_a_run_that_could_not_use_the_store_is_made_again_later(
     one = Job("job", "tests.support.job_functions:locked_out", Every(3_600.0), "A test.", 60.0, 7_200.0, rerun=rerun)
     with led(settings, store, one) as leader:
         leader._executor.start_due("job", [datetime.now(UTC).replace(microsecond=0)])
-        wait_for(lambda: history.runs("job")[0].finished_at)
+        until(lambda: history.runs("job")[0].finished_at)
         leader.beat()
         (first,) = history.runs("job")
         assert first.error == "StoreError: database is locked" and first.status == statuses[-1]
         monkeypatch.setattr("hazecast.services.scheduling.service.STORE_RETRY_SECONDS", 0.0)
         # The thread of the first one may just be ending.
-        wait_for(lambda: leader.beat() or [row.status for row in history.runs("job")] == statuses)
+        until(lambda: leader.beat() or [row.status for row in history.runs("job")] == statuses)
 
 
 def test_a_run_whose_process_lives_is_left_alone(settings, store, history) -> None:
@@ -317,7 +318,7 @@ def test_a_claim_that_fails_leaves_the_job_due(settings, store, due_times, monke
     leader = Leadership(settings, [one], lock, store.engine)
     leader.start()
     before = due_times.next_runs()["job"]
-    wait_for(lambda: not leader.sound)
+    until(lambda: not leader.sound)
     leader.stop_starting()
     assert leader.end(0.0) == [] and due_times.next_runs()["job"] == before and before < datetime.now(UTC)
     lock.release()
@@ -359,13 +360,13 @@ def test_a_second_scheduler_stands_by_and_takes_over(settings, store, history, m
     quick = changed(settings, scheduler_beat_seconds=0.1, stop_seconds=1.0)
     first, second = Scheduler(quick), Scheduler(quick)
     first.start()
-    wait_for(history.last_beat)
+    until(history.last_beat)
     since = history.last_beat().leading_since
     second.start()
     time.sleep(0.5)
     assert history.last_beat().leading_since == since
     assert first.stop() == []
-    wait_for(lambda: history.last_beat().leading_since > since)
+    until(lambda: history.last_beat().leading_since > since)
     assert second.stop() == []
 
 
@@ -432,11 +433,3 @@ class led:  # noqa: N801 (reads as a phrase)
         self._leader.stop_starting()
         self._lock.release()
         self._leader.end(60.0)
-
-
-def wait_for(condition, seconds: float = 60.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it didn't come to pass"
-        time.sleep(0.05)

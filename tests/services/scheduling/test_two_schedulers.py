@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from hazecast.services.scheduling.history import JobHistory
 from tests.support.scheduler_process import FAST
 from tests.support.scheduler_process import SECONDS as SECONDS_OF_A_RUN
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slowest, pytest.mark.timeout(600)]
 
@@ -38,13 +38,6 @@ def lines_in(folder: Path) -> list[Line]:
     path = folder / "lines"
     rows = [row.split() for row in path.read_text().splitlines()] if path.exists() else []
     return [Line(float(at), what, datetime.fromisoformat(due), int(process)) for at, what, due, process in rows]
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it didn't come to pass"
-        time.sleep(0.05)
 
 
 def test_every_run_is_made_once_also_when_the_leader_is_killed(databases, tmp_path) -> None:

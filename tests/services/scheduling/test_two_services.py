@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,17 +18,11 @@ from hazecast.services.scheduling.history import JobHistory
 from hazecast.services.store.store import Store
 from tests.support.receivers import free_port
 from tests.support.settings import make_settings
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slowest, pytest.mark.timeout(600)]
 
 SECONDS = 150.0
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it didn't come to pass"
-        time.sleep(0.2)
 
 
 def answer(port: int, path: str) -> tuple[int, str]:

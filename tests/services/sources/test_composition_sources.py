@@ -300,3 +300,12 @@ def test_a_run_that_came_shorter_than_asked_for_says_so(ads, store, source_serve
         assert stored.sizes["time"] == 121
         lost = f"pm25: {110 * n} of {total} values are missing; o3: {90 * n} of {total} values are missing"
         assert stored.attrs["unexpectedly_absent"] == lost
+
+
+def test_steps_that_a_run_lacks_between_others_are_counted(ads, store, source_server) -> None:
+    ClimateStore(
+        source_server, "token", changed_part(lambda f: f.isel(forecast_period=[0, *range(2, f.forecast_period.size)]))
+    )
+    with xr.open_dataset(ingested(ads, store).path) as stored:
+        lost = "pm25: 1 of 121 steps are missing between others; o3: 1 of 41 steps are missing between others"
+        assert stored.attrs["unexpectedly_absent"] == lost and not np.isnan(stored["pm25"]).any()

@@ -14,7 +14,7 @@ from hazecast.grids.places.cities import load_registry
 from hazecast.grids.quality import Reporting
 from hazecast.services.sources.errors import ContentError
 from hazecast.services.sources.http import HttpClient
-from hazecast.services.sources.monitors import airkorea, cnemc, openaq, soramame
+from hazecast.services.sources.monitors import airkorea, cnemc, open_meteo, openaq, soramame
 from hazecast.services.sources.monitors.interface import Batch, number
 from hazecast.services.sources.open_meteo_answers import RUN, run_times
 from hazecast.services.sources.weather.open_meteo import read_points
@@ -97,6 +97,23 @@ def test_openaq_values_are_of_their_sensor(parameter, says) -> None:
     with pytest.raises(InputError, match=says):
         openaq.read_hours(rows, STATION, "o3", "ppm", (LAST, LAST), batch)
     assert not batch.readings
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            {"error": True, "reason": "Hourly API request limit exceeded."},
+            "an error: Hourly API request limit exceeded.",
+        ),
+        ([{"location_id": 1}, {}], "beijing: location_id: found 1; expected 0"),
+        ([{}], "locations: found 1; expected 2, one a city"),
+        ("sorry", "found 'sorry'; expected an object"),
+    ],
+)
+def test_air_of_open_meteo_that_is_no_answer_for_the_cities_is_refused_by_name(answer, says) -> None:
+    with pytest.raises(InputError, match=f"open_meteo: answer: .*{says}"):
+        open_meteo.read_answer(answer, [CITY, REGISTRY.city("tianjin")], (LAST, LAST))
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 100_000])

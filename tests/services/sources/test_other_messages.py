@@ -24,6 +24,7 @@ from tests.support.weather_publishers import (
     gfs_file,
     gfs_message,
     gfs_path,
+    gfs_total,
     plane,
     publish_ecmwf,
     publish_gfs,
@@ -66,6 +67,13 @@ OTHERS = {
     "another level": (TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, **AT_850), "variables: found", "no t2m"),
     "a member": (TEMPERATURE, ensemble(1, typeOfEnsembleForecast=3), "variables: found", "no t2m"),
     "an ensemble's mean": (TEMPERATURE, ensemble(2, derivedForecast=0), "variables: found", "no t2m"),
+    "another span": (
+        "10:", lambda: gfs_total("tp", NEWEST, 3, 6), "tp: found a value over 3 h", "one over 6 h, as asked for",
+    ),
+    "a mean": (
+        ":TCDC:entire atmosphere:6 hour", lambda: gfs_total("tcc", NEWEST, 0, 6, mean=True),
+        "tcc: found means over time alone", "values at a time, as asked for",
+    ),
     "another run": (TEMPERATURE, lambda: gfs_message("t2m", EARLIER, 12), "found 2 forecast runs", ""),
     "one value": (
         TEMPERATURE, lambda: gfs_message("t2m", NEWEST, 6, plane(280.0)),
@@ -135,6 +143,25 @@ FILTERED = {
     "another run": (lambda: gfs_file(EARLIER, 12)[0], "init_time: found 2026-11-23T18:00:00Z; expected 2026-11-24T00:00:00Z"),
     "a page": (lambda: b"<html><body>data file is not present</body></html>", "found an HTML page; expected an undamaged file"),
 }  # fmt: skip
+
+
+def test_a_filtered_mean_in_place_of_an_instant_is_said(source_server, store, closed_after) -> None:
+    def answer(folder: str, step: int) -> Reply | None:
+        return Reply(cut_out(step, ("TCDC:entire atmosphere:6 hour",))) if step == 6 else None
+
+    report = ingest_newest([filtered(source_server, closed_after, answer)], WANTED, store, NOW)
+    with xr.open_dataset(report.path) as weather:
+        said = "tcc: no TCDC:entire atmosphere in the filtered file of step 6 h"
+        assert weather.attrs["unexpectedly_absent"] == said
+
+
+def test_a_forecast_of_an_earlier_run_is_no_analysis(source_server, store, closed_after) -> None:
+    def answer(folder: str, step: int) -> Reply | None:
+        return Reply(gfs_file(EARLIER, 6)[0]) if step == 0 and "20261124" in folder else None
+
+    report = ingest_newest([filtered(source_server, closed_after, answer)], WANTED, store, NOW)
+    assert report.attempts[0].cycle.init_time == EARLIER
+    assert "f000.grib2.part: init_time: found 2026-11-23T18:00:00Z; expected 2026-11-24T00:00:00Z" in report.reasons[0]
 
 
 @pytest.mark.parametrize("fault", FILTERED)
@@ -246,6 +273,20 @@ def test_a_cut_index_of_ecmwf_is_asked_for_again(source_server, store, closed_af
     report = ingest_newest([closed_after(EcmwfOpenData(source_server.url, QUICK))], WANTED, store, NOW)
     with xr.open_dataset(report.path) as weather:
         assert weather.attrs["unexpectedly_absent"] == ""
+
+
+@pytest.mark.parametrize("name", ["gfs", "ecmwf"])
+def test_bytes_that_are_no_text_cost_an_index_nothing_else(source_server, store, closed_after, name) -> None:
+    publish, path, made = {
+        "gfs": (publish_gfs, gfs_path(NEWEST, 6) + ".idx", Gfs),
+        "ecmwf": (publish_ecmwf, ecmwf_path(NEWEST, 6) + ".index", EcmwfOpenData),
+    }[name]
+    publish(source_server, NEWEST, WANTED.hours)
+    source_server.file(path, source_server._files[path][0] + b"\xff\xfe\x00\n")
+    report = ingest_newest([closed_after(made(source_server.url, QUICK))], WANTED, store, NOW)
+    assert report.reasons == ()
+    with xr.open_dataset(report.path) as weather:
+        assert weather.attrs["unexpectedly_absent"] == "" and not weather["t2m"].isnull().any()
 
 
 @pytest.mark.parametrize("swapped", [(":TMP:2 m", ":DPT:2 m"), (":UGRD:10 m", ":VGRD:10 m")])

@@ -80,6 +80,12 @@ def test_retry_after_is_what_is_waited(source_server) -> None:
     assert time.monotonic() - start >= 1.0
 
 
+def test_a_long_query_hides_no_error(source_server, client) -> None:
+    with pytest.raises(FetchError) as caught:
+        client.json(source_server.url + "/none", params={"latitude": ",".join(["39.9"] * 500)})
+    assert len(str(caught.value)) < 350 and "found HTTP 404" in str(caught.value) and len(caught.value.url) > 2000
+
+
 def test_a_server_that_is_down_is_named(source_server, client) -> None:
     source_server.stop()
     with pytest.raises(FetchError, match="ConnectError"):
@@ -167,6 +173,20 @@ def test_a_page_in_place_of_a_range_or_a_file_is_said(source_server, client, tmp
         with pytest.raises(ContentError, match="/f: found an HTML page; expected"):
             client.download(source_server.url + "/f", tmp_path / "f", ranges=ranges, verify=verify)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(CONTENT)[:-9], gzip.compress(CONTENT[:9]) + gzip.compress(CONTENT[9:])]
+)
+def test_a_packed_answer_that_does_not_end_where_it_should_is_no_answer(
+    source_server, client, tmp_path, packed
+) -> None:
+    whole = gzip.compress(CONTENT)
+    answers = iter([packed, whole, packed, whole])
+    source_server.route("/f", lambda seen: Reply(next(answers), 200, "text/csv", {"Content-Encoding": "gzip"}))
+    assert client.request("GET", source_server.url + "/f").content == CONTENT and client.traffic.retries == 1
+    assert client.download(source_server.url + "/f", tmp_path / "f").read_bytes() == CONTENT
+    assert client.traffic.retries == 2
 
 
 def test_ranges_of_a_file_whose_length_is_not_said(source_server, client, tmp_path) -> None:

@@ -106,6 +106,88 @@ def test_stamps_of_any_kind_that_sorts(tmp_path, kind, form, stamp) -> None:
     check_truth(fetched(settings_of(tmp_path)))
 
 
+def put_rows(folder: Path, stamps: list[object], kind: str = "TEXT", values: list[object] | None = None) -> None:
+    """Write a database whose view has rows of A1 with such stamps, by default with the true values of the last hours."""
+    path = made(folder)
+    hours = [LAST - n * HOUR for n in reversed(range(len(stamps)))]
+    given = values or [value("A1", hour) for hour in hours]
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP VIEW v_hourly")
+        database.execute(f'CREATE TABLE v_hourly ("站点" TEXT, "时间" {kind}, "PM25", "温度" REAL, "湿度" REAL)')
+        rows = [("A1", stamp, one, 3.5, 40) for stamp, one in zip(stamps, given, strict=True)]
+        database.executemany("INSERT INTO v_hourly VALUES (?, ?, ?, ?, ?)", rows)
+        database.commit()
+
+
+def of_a1(batch: Batch) -> list[float | None]:
+    return [r.raw for r in sorted(batch.readings, key=lambda r: r.time) if r.pollutant == "pm25"]
+
+
+TRUE = [value("A1", LAST - n * HOUR) for n in reversed(range(5))]
+LOCAL = [(LAST - n * HOUR).replace(tzinfo=None) + 8 * HOUR for n in reversed(range(5))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "forms"),
+    [
+        ("TEXT", ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]),
+        ("TEXT", ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S+08:00", "%Y-%m-%d %-H:%M"]),
+        ("TEXT", ["%Y/%m/%d %-H:%M"]),
+        # SQLite has no times: what is declared so holds texts all the same.
+        ("DATETIME", ["%Y-%m-%dT%H:%M:%S"]),
+        ("TIMESTAMP", ["%Y/%m/%d %H:%M"]),
+    ],
+)
+def test_texts_of_several_forms_of_the_hour_are_all_read(tmp_path, kind, forms) -> None:
+    put_rows(tmp_path, [local.strftime(forms[n % len(forms)]) for n, local in enumerate(LOCAL)], kind)
+    batch = fetched(settings_of(tmp_path))
+    assert of_a1(batch) == TRUE and not batch.problems
+
+
+def test_texts_that_state_another_zone_than_the_mapping_are_read(tmp_path) -> None:
+    put_rows(tmp_path, [f"{local - 8 * HOUR:%Y-%m-%dT%H:%M:%SZ}" for local in LOCAL])
+    assert of_a1(fetched(settings_of(tmp_path))) == TRUE
+
+
+@pytest.mark.parametrize("other", ["%Y/%m/%d %H:%M", "%Y/%-m/%-d %-H:%M", "%Y年%m月%d日 %H时", "%Y-%-m-%d %H:%M"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_texts_of_several_forms_of_the_day_are_refused_not_left_out(tmp_path, other, first) -> None:
+    """They sort apart: bounds in one form would not see the others."""
+    put_rows(tmp_path, [f"{t:%Y-%m-%d %H:%M}" if n % 2 == first else t.strftime(other) for n, t in enumerate(LOCAL)])
+    with pytest.raises(InputError, match="column 时间: found .*texts"):
+        fetched(settings_of(tmp_path))
+
+
+def test_an_empty_stamp_costs_its_row_alone(tmp_path) -> None:
+    put_rows(tmp_path, ["", None, *(f"{local:%Y/%m/%d %H:%M}" for local in LOCAL)], values=[9, 9, *TRUE])
+    assert of_a1(fetched(settings_of(tmp_path))) == TRUE
+
+
+def test_cells_of_all_types(tmp_path) -> None:
+    given = [" 40 ", "４３", b"41.5", 42, 12.125]
+    put_rows(tmp_path, [f"{local:%Y-%m-%d %H:%M}" for local in LOCAL], values=given)
+    assert of_a1(fetched(settings_of(tmp_path))) == [40.0, 43.0, 41.5, 42.0, 12.125]
+    # The decimal mark of a mapping is that of texts: with it 12.125 would be two numbers in one.
+    mapping = (tmp_path / "mapping.toml").read_text(encoding="utf-8")
+    (tmp_path / "mapping.toml").write_text(f'[file]\ndecimal = ","\n{mapping}', encoding="utf-8")
+    put = [" 40 ", "43,5", b"41,5", 42, 12.125]
+    with closing(sqlite3.connect(tmp_path / "platform.db")) as database:
+        for local, one in zip(LOCAL, put, strict=True):
+            database.execute('UPDATE v_hourly SET "PM25" = ? WHERE "时间" = ?', (one, f"{local:%Y-%m-%d %H:%M}"))
+        database.commit()
+    assert of_a1(fetched(settings_of(tmp_path))) == [40.0, 43.5, 41.5, 42.0, 12.125]
+
+
+def test_a_row_of_nothing_is_named(tmp_path) -> None:
+    made(tmp_path)
+    query = (
+        'SELECT "站点", "时间", "PM25", "温度", "湿度" FROM hourly WHERE "时间" BETWEEN :first AND :last'
+        " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL"
+    )
+    batch = fetched(settings_of(tmp_path, sql_view="", sql_query=query))
+    assert batch.counts["rows_of_unknown_stations"] == 1 and "found nothing" in batch.problems[0]
+
+
 @pytest.mark.parametrize(
     ("kind", "year"), [("INTEGER", 115), ("TEXT", "民國115"), ("TEXT", "2026年"), ("TEXT", "令和8")]
 )
@@ -257,7 +339,13 @@ def test_postgresql_read_only_with_a_limit(postgres, tmp_path) -> None:
             connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
             connection.execute(text(f"INSERT INTO air.{name} VALUES (:s, CAST(:t AS {kind}), :v, 3.5, 40)"), rows)
             connection.execute(text(f"CREATE VIEW air.v_{name} AS SELECT * FROM air.{name}"))
-    for name in ("plain", "zoned"):
+        # As texts of two forms, in whatever order the database's language sorts them.
+        stamp = """to_char("时间", CASE WHEN "湿度" > 0 AND "站点" = 'A1' THEN 'YYYY-MM-DD HH24:MI' ELSE 'YYYY-MM-DD"T"HH24:MI:SS"+08:00"' END)"""
+        columns = '"PM25", "温度"::varchar AS "温度", "湿度"::bigint AS "湿度"'
+        connection.execute(
+            text(f'CREATE VIEW air.v_texts AS SELECT "站点", {stamp} AS "时间", {columns} FROM air.plain')
+        )
+    for name in ("plain", "zoned", "texts"):
         check_truth(fetched(settings_of(tmp_path, sql_url=url, sql_view=f"air.v_{name}")))
     # A statement that writes is no query; one whose function writes is refused.
     insert = 'INSERT INTO air.plain SELECT * FROM air.plain WHERE "时间" BETWEEN :first AND :last RETURNING *'

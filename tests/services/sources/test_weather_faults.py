@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -258,6 +258,20 @@ def test_a_fetch_that_broke_off_goes_on_with_what_it_has(name, source_server, st
     assert ingest_newest([scene.source], WANTED, store, NOW).path is not None
     fetched = {seen.path for seen in scene.server.requests if seen.method == "GET" and "range" in seen.headers}
     assert len(fetched) == 5 - len(had)
+    scene.source.close()
+
+
+@pytest.mark.parametrize("name", ["gfs", "ecmwf"])
+def test_what_an_ingest_left_that_wanted_less_is_fetched_again(name, source_server, store) -> None:
+    scene = SCENES[name](source_server)
+    scene.server.fail(path=scene.data, keep=0.0, times=99)
+    assert ingest_newest([scene.source], replace(WANTED, variables=("t2m", "d2m")), store, NOW).path is None
+    had = {p.name for p in store.folder.rglob("*.grib2")}
+    scene.server.faults.clear()
+    report = ingest_newest([scene.source], WANTED, store, NOW)
+    assert len(had) >= 1
+    with xr.open_dataset(report.path) as weather:
+        assert not weather["u10"].isnull().any() and not weather["t2m"].isnull().any()
     scene.source.close()
 
 

@@ -279,6 +279,14 @@ def test_an_answer_of_open_meteo_that_is_no_weather_is_quoted(source_server, tmp
         source.fetch(cycle, WANTED, tmp_path)
 
 
+def test_places_in_another_order_than_asked_for_are_refused(source_server, tmp_path, closed_after) -> None:
+    publisher, numbers = OpenMeteoServer(source_server, CYCLE), iter([0, 2, 1])
+    publisher.change = lambda place: place.update(location_id=next(numbers))
+    source, wanted = closed_after(OpenMeteo(source_server.url, patience=QUICK)), Wanted(CITIES[:3], hours=6)
+    with pytest.raises(InputError, match=f"{CITIES[1].id}: location_id: found 2; expected 1, the order of the request"):
+        source.fetch(source.newest_cycle(NOW, wanted), wanted, tmp_path)
+
+
 def test_an_archive_of_open_meteo_is_checked_as_forecasts_are(source_server, closed_after) -> None:
     publisher = OpenMeteoServer(source_server, CYCLE)
     source = closed_after(OpenMeteo(source_server.url, source_server.url, patience=QUICK))
@@ -329,6 +337,17 @@ def test_a_folder_of_cycles(tmp_path) -> None:
     (folder / "20261124T00.grib2").write_bytes(whole[: len(whole) // 2])
     late = source.newest_cycle(NOW, WANTED)
     assert late.init_time == CYCLE - timedelta(hours=6) and late.late
+
+
+def test_zeros_that_a_model_writes_at_its_first_time_cost_no_cycle_of_the_folder(tmp_path) -> None:
+    (tmp_path / "cycle.grib2").write_bytes(b"".join(gfs_file(CYCLE, step)[0] for step in (0, 3)))
+    grid = read_weather(tmp_path / "cycle.grib2", box=EAST_ASIA)
+    grid["blh"][0] = 0.0
+    (tmp_path / "in").mkdir()
+    grid.to_netcdf(tmp_path / "in" / "20261124T00.nc")
+    source = Folder(tmp_path / "in")
+    read = source.fetch(source.newest_cycle(NOW, WANTED), WANTED, tmp_path)
+    check_against_truth(at_cities(read, CITIES), [3])
 
 
 # As a user writes it: zarr warns that other readers may not know where it keeps its metadata.

@@ -124,6 +124,10 @@ WRONG = [
     (row(1.0) | {"value": "1_0"}, "observations[0].value", "expected a number or null"),
     (row(1.0) | {"more": 1}, "observations[0].more", "not permitted"),
     (row(200.0, variable="relative_humidity", unit="%"), "observations[0].value", "found 200.0; expected 1 to 100"),
+    # Nothing comes of these: they were counted as taken.
+    (row(3.0, 31, "wind_speed", "m/s"), "observations[0].variable", "found wind_speed alone"),
+    (row(90.0, 31, "wind_direction", "degrees"), "observations[0].variable", "found wind_direction alone"),
+    (row(None, 30, "relative_humidity", "%"), "observations[0].value", "only a value of a pollutant can be withdrawn"),
     ([1, 2], "observations[0]", "valid dictionary"),
 ]
 
@@ -133,6 +137,16 @@ def test_a_wrong_row_costs_itself_and_is_named(client, head, wrong, field, reaso
     mixed = send(client, head, [wrong, row(50.0, 30)]).json()
     assert mixed["refused"] == 1 and mixed["new"] + mixed["unchanged"] == 1
     assert mixed["errors"][0]["field"] == field and reason in mixed["errors"][0]["reason"]
+
+
+def test_a_calm_needs_no_direction(client, head) -> None:
+    rows = [
+        row(0.0, 33, "wind_speed", "m/s"),
+        row(2.0, 34, "wind_speed", "m/s"),
+        row(90.0, 34, "wind_direction", "degrees"),
+    ]
+    answer = send(client, head, rows).json()
+    assert (answer["new"], answer["refused"]) == (4, 0)
 
 
 def test_nothing_of_use_is_refused_with_twenty_reasons(client, head, store) -> None:

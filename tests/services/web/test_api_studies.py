@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,17 +18,16 @@ from hazecast.services.work.cycle import run_cycle
 from tests.support.observations import store_observations
 
 EFFECT = 15.0
+INIT = datetime(2026, 1, 15, 6, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory) -> TestClient:
     """A simulated run, and half a year of made-up hours before it: ozone is higher on weekends."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("studies"))
-    run_cycle(settings, cities=("beijing",))
+    run_cycle(settings, init_time=INIT, cities=("beijing",))
     store = Store(settings.database_url)
-    run = store.latest_run()
-    assert run is not None
-    end = pd.Timestamp(run.init_time.replace(tzinfo=None))
+    end = pd.Timestamp(INIT.replace(tzinfo=None))
     hours = pd.date_range(end - pd.Timedelta(days=190), end - pd.Timedelta(days=1), freq="h")
     local = hours + pd.Timedelta(hours=7)
     ozone = 80 + 40 * np.sin((local.hour - 8) * np.pi / 12) + EFFECT * (local.day_of_week >= 5)
@@ -36,7 +37,7 @@ def client(tmp_path_factory) -> TestClient:
     observed = describe(xr.Dataset(data, coords={"time": hours, "city": ["beijing"]}), "observations")
     store_observations(store, observed.assign_attrs(source="made up"), simulated=True)
     store.close()
-    return TestClient(create_app(settings), raise_server_exceptions=False)
+    return TestClient(create_app(settings, clock=lambda: INIT + timedelta(minutes=30)), raise_server_exceptions=False)
 
 
 def test_weekend_effect(client) -> None:

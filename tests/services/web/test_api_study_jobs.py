@@ -6,7 +6,6 @@ import io
 import threading
 import time
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,25 +22,12 @@ from hazecast.services.store.study_runs import STOPPED, claim, finish, note_prog
 from hazecast.services.web.app import create_app
 from hazecast.services.web.study_examples import BODIES
 from tests.support.accounts import bearer
+from tests.support.run_inside import run_inside
 from tests.support.settings import changed, make_settings
+from tests.support.waiting import until
 
 NOW = datetime(2026, 1, 15, 9, tzinfo=UTC)
 BUDGET = BODIES["budget"]
-
-
-def run_inside(_: object, function, *arguments: object, caller: str = ""):
-    """Answer in this process, at once, where the service would ask a subprocess."""
-    from concurrent.futures import Future
-
-    from hazecast.services.core.subprocesses import Made
-    from hazecast.services.core.work_pool import Submitted
-
-    future: Future = Future()
-    try:
-        future.set_result(Made(function(*arguments), 0.1))
-    except Exception as error:
-        future.set_exception(error)
-    return Submitted(future, True)
 
 
 class Desk:
@@ -174,13 +160,6 @@ def test_a_job_is_cancelled_and_its_results_are_removed(desk, monkeypatch) -> No
     gone = desk.get(f"{done}/result")
     assert gone.status_code == 404 and "removed" in gone.json()["detail"]
     assert desk.get(done).json()["state"] == "done" and desk.get(done).json()["results_until"] is None
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_what_ran_at_a_kill_has_failed_and_what_waited_is_run(desk, monkeypatch) -> None:

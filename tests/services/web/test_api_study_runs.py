@@ -30,6 +30,7 @@ from hazecast.services.web.study_examples import BODIES
 from tests.support.accounts import bearer
 from tests.support.command_line import run_command
 from tests.support.observations import store_observations
+from tests.support.run_inside import run_inside
 
 # These need gridded weather, or an airport's reports: tests/services/research/test_stored_air.py.
 OF_AIR = {"trajectories", "provinces", "visibility"}
@@ -41,21 +42,6 @@ LONG = {"trend", "intervention"}
 DRAWN = {"voc", "ekma", "rir", "equivalence", "chart", "interlab", "sources", "climatology", "ozone", "wind"}
 HOURS = pd.date_range("2025-12-31T17:00", periods=24 * 210, freq="h")
 STATIONS = ("t:a", "t:b", "t:c", "t:d")
-
-
-def run_inside(_: object, function, *arguments: object, caller: str = ""):
-    """Answer in this process, at once, where the service would ask a subprocess."""
-    from concurrent.futures import Future
-
-    from hazecast.services.core.subprocesses import Made
-    from hazecast.services.core.work_pool import Submitted
-
-    future: Future = Future()
-    try:
-        future.set_result(Made(function(*arguments), 0.1))
-    except Exception as error:
-        future.set_exception(error)
-    return Submitted(future, True)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from hazecast.services.web.study_examples import BODIES
 from tests.support.accounts import bearer
 from tests.support.receivers import free_port
 from tests.support.settings import make_settings
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slowest]
 
@@ -51,13 +51,6 @@ def answers(address: str) -> bool:
         return httpx.get(f"{address}/v1/healthz").status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def subprocesses_of(parent: int) -> list[Path]:

@@ -145,7 +145,7 @@ def test_the_command_ingests_and_the_cycle_runs_on_it(live, source_server) -> No
         assert float(grid["latitude"].min()) >= 15.0 and float(grid["longitude"].max()) <= 150.0
     settings = Settings()
     done = run_cycle(settings, cities=("beijing", "shanghai"))
-    assert done.weather_source == f"NOAA GFS 0.25 degree, forecast of {live.newest:%Y-%m-%dT%H:%M:%SZ}"
+    assert done.weather_source == f"NOAA GFS 5 degree, forecast of {live.newest:%Y-%m-%dT%H:%M:%SZ}"
     assert done.humidity_source == "forecast weather" and done.status == "done", done.reasons
     before = len(source_server.asked(r"\.f\d\d\d$"))
     again = CliRunner().invoke(app, ["ingest", "--live"])

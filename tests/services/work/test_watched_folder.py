@@ -94,6 +94,19 @@ def test_without_stations_nothing_is_moved(settings) -> None:
     assert path.exists()
 
 
+def test_an_hour_that_a_later_table_has_in_part_is_kept(settings) -> None:
+    """Tables of a day in steps of 10 minutes: the hour that ends at midnight has its last step in the next one."""
+    steps = [LAST - timedelta(minutes=minutes) for minutes in (50, 40, 30, 20, 10, 0)]
+    mapping = '[time]\nstep_minutes = 10\nzone = "stamp"\n[columns]\nstation = "station"\ntime = "time"\npm25 = { is = "pm25", unit = "ug/m3" }\n'
+    (settings.ingest.watch_dir / "mapping.toml").write_text(mapping)
+    deliver(settings, "0.csv", "".join(f"a,{step.isoformat()},40\n" for step in steps[:5]))
+    assert take(settings) == {"0.csv": "done"} and report(settings, "done", "0.csv")["new"] == 1
+    deliver(settings, "1.csv", f"a,{steps[5].isoformat()},100\n")
+    assert take(settings) == {"1.csv": "failed"}
+    told = report(settings, "failed", "1.csv")
+    assert (told["revised"], told["counts"]["hours_incomplete"]) == (0, 1) and "1 of 6 steps" in told["problems"][0]
+
+
 def test_the_job_is_there_with_the_setting(settings, tmp_path) -> None:
     assert "watch" in {job.name for job in all_jobs(settings)}
     assert "watch" not in {job.name for job in all_jobs(make_settings(data_dir=tmp_path))}
