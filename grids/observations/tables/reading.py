@@ -20,7 +20,7 @@ from hazecast.grids.observations.tables.names_above import one_row_a_station, wi
 from hazecast.grids.observations.tables.parts import header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_step, parse_parts, stamp_columns, zone_of
-from hazecast.grids.observations.tables.stations import Stations
+from hazecast.grids.observations.tables.stations import Stations, plain_code
 from hazecast.grids.observations.tables.table_times import check_times
 from hazecast.grids.observations.tables.units import conversion, unit_named
 from hazecast.grids.observations.tables.within_hour import hours_of
@@ -322,8 +322,9 @@ def _items(rows: _Rows, mapping: Mapping, findings: Findings) -> Iterator[tuple[
     assert variable is not None
     items = rows.column(variable)
     units = None if unit is None else rows.column(unit)
+    plain = {plain_code(text): column for text, column in mapping.items.items()}
     for text in dict.fromkeys(items):
-        column = mapping.items.get(text)
+        column = mapping.items.get(text) or plain.get(plain_code(text))
         own = items == text
         if column is None:
             findings.counts["rows_of_other_quantities"] += int(own.sum())
