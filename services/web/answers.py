@@ -356,7 +356,19 @@ async def _send_answer(send: Send, answer: _CachedAnswer, request: _RequestHeade
 
 
 def names_tag(offered: bytes, etag: bytes) -> bool:
-    """Return whether If-None-Match names a tag, compared weakly, or any (RFC 9110, 13.1.2)."""
+    """Return whether If-None-Match names a tag, compared weakly, or any (RFC 9110, 13.1.2).
+
+    Parameters
+    ----------
+    offered : bytes
+        The header's value.
+    etag : bytes
+        Of the answer; weak ones begin with ``W/``.
+
+    Returns
+    -------
+    bool
+    """
     tags = {part.strip().removeprefix(b"W/") for part in offered.split(b",")}
     return b"*" in tags or etag.removeprefix(b"W/") in tags
 
