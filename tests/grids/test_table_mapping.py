@@ -307,3 +307,12 @@ value = "value"
 """
     text = "site,when,item,value\nA1,2026-01-11 18:00,pm2.5,50\nA1,2026-01-11 19:00,ＰＭ2.5,51\nA1,2026-01-11 19:00,PM1,9\n"
     assert read(tmp_path, text, mapping)["A1"]["pm25"].tolist() == [50.0, 51.0]
+
+
+@pytest.mark.parametrize("valid", ["true", "True", "TRUE"])
+def test_a_truth_value_is_a_flag_in_any_case(tmp_path, valid) -> None:
+    """Databases and spreadsheets write them each in their own way; other flags may differ by their case alone."""
+    mapping = f'{WHOLE}\nok = {{ is = "flag", valid = ["{valid}", "v"] }}\n'
+    rows = [f"A1,2026-01-11 {18 + n}:00,{50 + n},{flag}" for n, flag in enumerate(["True", "TRUE", "v", "false", "V"])]
+    hours = read(tmp_path, "\n".join(["site,when,PM,ok", *rows]), mapping)["A1"]["pm25"]
+    np.testing.assert_array_equal(hours, [50.0, 51.0, 52.0, np.nan, np.nan])

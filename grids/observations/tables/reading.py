@@ -380,8 +380,14 @@ def _flagged(rows: _Rows, name: str, mapping: Mapping) -> npt.NDArray[np.bool_]:
     flagged = np.zeros(len(rows.lines), bool)
     for flag, column in mapping.columns.items():
         if column.meaning == "flag" and column.of in ("", name):
-            flagged |= ~np.isin(rows.column(flag).astype(str), column.valid)
+            flags, valid = pd.factorize(rows.column(flag)), {_flag(text) for text in column.valid}
+            flagged |= ~np.array([_flag(str(text)) in valid for text in flags[1]], bool)[flags[0]]
     return flagged
+
+
+def _flag(text: str) -> str:
+    """Return a flag as it is, and a truth value as all programs but each in its own case write it."""
+    return text.casefold() if text.casefold() in ("true", "false") else text
 
 
 def _leave_out(
