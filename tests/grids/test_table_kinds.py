@@ -219,6 +219,11 @@ def test_the_time_of_measurement_goes_before_that_of_publication(tmp_path) -> No
     assert len(examine(put(tmp_path, f"站点编号,发布时间,PM2.5\n{rows(form)}"), REGISTRY).values) == 12
 
 
+def test_of_two_columns_of_stations_the_one_with_known_codes_is_taken(tmp_path) -> None:
+    found = examine(put(tmp_path, f"site,code,time,pm25\n{rows('Park,{s},2026-01-15 {h}:00,{v}')}"), REGISTRY)
+    assert len(found.values) == 12 and any("'site' is not used" in doubt for doubt in found.findings.doubts)
+
+
 @pytest.mark.parametrize("below", ["station,time,pm10", "station,time,pm10,pm25", "site,time,pm25"])
 def test_rows_below_other_names_are_not_read_as_those_above(tmp_path, below) -> None:
     """Two exports in one file, the second with other columns."""

@@ -179,8 +179,7 @@ def _told(table: Table) -> dict[str, Named]:
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
     others: list[tuple[str, Named]] = []
-    # When values were published is not when they were measured.
-    for name in sorted(table.header, key=lambda name: _PUBLISHED.match(name.strip()) is not None):
+    for name in sorted(table.header, key=lambda name: _is_second(table, name)):
         found = named(name)
         if found is None or name in told or name in table.stations:
             continue
@@ -202,6 +201,15 @@ def _told(table: Table) -> dict[str, Named]:
         if only is not None:
             told[VALUE] = only[0]
     return told
+
+
+def _is_second(table: Table, name: str) -> bool:
+    """Return whether another column of the same meaning goes before: of stations one that names known ones."""
+    found = named(name)
+    if found is not None and found.meaning == "station" and table.stations:
+        return not table.stations.keys() & set(table.cells(name))
+    # When values were published is not when they were measured.
+    return _PUBLISHED.match(name.strip()) is not None
 
 
 def _layout(table: Table, told: Dict[str, Named]) -> str:
