@@ -7,7 +7,7 @@ of 2013 divides it: 重度霾 for orange, 严重霾 for red. So a word means the
 from __future__ import annotations
 
 HAZE_GRADES: dict[int, dict[str, str]] = {
-    -1: {"zh": "无资料", "ja": "データなし", "en": "no data"},
+    -1: {"zh": "无资料", "ja": "資料なし", "en": "no data"},
     0: {"zh": "无霾", "ja": "煙霧なし", "en": "no haze"},
     1: {"zh": "轻微霾", "ja": "ごく軽い煙霧", "en": "slight haze"},
     2: {"zh": "轻度霾", "ja": "軽度の煙霧", "en": "mild haze"},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from hazecast.alerts.engine.warning import HazeWarning
-from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, identifier, terms
+from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cancel_identifier, identifier, terms
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.texts import catalog
 from hazecast.alerts.messages.warning_texts import compose
@@ -31,6 +31,7 @@ def atom_feed(
     why: Callable[[HazeWarning], Causes] | None = None,
     page: str | None = None,
     following: str | None = None,
+    withdrawn: Sequence[tuple[HazeWarning, datetime]] = (),
 ) -> bytes:
     """Return messages as an Atom feed, newest first, or a page of one (RFC 5005, section 3).
 
@@ -52,6 +53,8 @@ def atom_feed(
         Path and query of this document, by default those of the feed in the language.
     following : str, optional
         Path and query of the next page.
+    withdrawn : sequence of (HazeWarning, datetime)
+        Messages that were withdrawn, and when: each has an entry of its own, before the others.
 
     Returns
     -------
@@ -71,13 +74,15 @@ def atom_feed(
     _add(feed, "id", address)
     _add(feed, "title", sender.name)
     # Without a message nothing was ever updated; a feed must still give a time, and the same one each time.
-    updated = newest_first[0].issued if newest_first else datetime(1970, 1, 1, tzinfo=UTC)
-    _add(feed, "updated", format_time(updated))
+    times = [*(warning.issued for warning in newest_first[:1]), *(at for _, at in withdrawn)]
+    _add(feed, "updated", format_time(max(times, default=datetime(1970, 1, 1, tzinfo=UTC))))
     author = etree.SubElement(feed, f"{{{NAMESPACE}}}author")
     _add(author, "name", sender.name)
     _link(feed, "self", address if page is None else base + page, "application/atom+xml")
     if following is not None:
         _link(feed, "next", base + following, "application/atom+xml")
+    for warning, at in sorted(withdrawn, key=lambda one: (one[1], one[0].id), reverse=True):
+        _add_withdrawal(feed, warning, at, registry, book.rule_set(warning.rule_set), language, base)
     for warning in newest_first:
         _add_entry(
             feed, warning, registry, book.rule_set(warning.rule_set), language, base, why(warning) if why else None
@@ -107,6 +112,31 @@ def _add_entry(
     # Readers open the first: what people can read.
     _link(entry, "alternate", f"{base}/warnings/{name}?lang={language}", "text/html")
     _link(entry, "alternate", f"{base}/v1/warnings/{name}.cap", MEDIA_TYPE)
+
+
+def _add_withdrawal(
+    feed: etree._Element,
+    warning: HazeWarning,
+    at: datetime,
+    registry: Registry,
+    rules: RuleSet,
+    language: str,
+    base: str,
+) -> None:
+    words, name = catalog(language), f"name_{language}"
+    entry = etree.SubElement(feed, f"{{{NAMESPACE}}}entry")
+    _add(entry, "id", f"{base}/v1/warnings/{cancel_identifier(warning)}")
+    area, level = getattr(registry.city(warning.city), name), getattr(rules.level_of(warning.level), name)
+    headline = words.say("headline.withdrawn", area=area, level=level)
+    if warning.simulated:
+        headline = words.say("headline.simulated", headline=headline)
+    _add(entry, "title", headline)
+    _add(entry, "updated", format_time(at))
+    _add(entry, "published", format_time(at))
+    _add(entry, "summary", words.say("note.withdrawn"))
+    for term in ("Cancel", warning.level):
+        etree.SubElement(entry, f"{{{NAMESPACE}}}category", term=term)
+    _link(entry, "alternate", f"{base}/v1/warnings/{cancel_identifier(warning)}.cap", MEDIA_TYPE)
 
 
 def _add(parent: etree._Element, name: str, text: str) -> None:

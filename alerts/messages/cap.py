@@ -1,7 +1,7 @@
 """Warnings as messages of the Common Alerting Protocol 1.2 (OASIS Standard, 2010-07-01).
 
 One message for each `HazeWarning`: Alert for an issue, Update for what follows it, a lift with the response AllClear,
-with one info block a language. A message follows from the warning alone, so it is the same whenever it is asked for.
+with one info block a language; and a Cancel for each that is withdrawn. A message follows from the warning alone, so it is the same whenever it is asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hazecast.alerts.geography.city_areas import city_area, rings
 from hazecast.alerts.messages.causes import Causes
 from hazecast.alerts.messages.rounding import rounded
 from hazecast.alerts.messages.state_texts import bounds
-from hazecast.alerts.messages.texts import LANGUAGES
+from hazecast.alerts.messages.texts import LANGUAGES, catalog
 from hazecast.alerts.messages.warning_texts import Text, compose
 from hazecast.alerts.rules.criteria import HOURLY
 from hazecast.alerts.rules.ruleset import RuleSet
@@ -166,13 +166,8 @@ def cap_message(
         If an earlier message is missing, or a name contains what CAP does not allow.
     """
     what = terms(warning, ruleset)
-    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
-    _add(root, "identifier", identifier(warning.id, warning.simulated))
-    _add(root, "sender", sender.id)
-    _add(root, "sent", cap_time(warning.issued, city.time_zone))
-    _add(root, "status", what.status)
-    _add(root, "msgType", what.message_type)
-    _add(root, "scope", "Public")
+    name, sent = identifier(warning.id, warning.simulated), cap_time(warning.issued, city.time_zone)
+    root = _alert(name, sent, sender, what.status, what.message_type)
     if warning.simulated:
         _add(root, "note", "Made from simulated data: a test, not a warning.")
     if warning.references:
@@ -185,15 +180,60 @@ def cap_message(
     return serialised(root)
 
 
+def cancel_message(warning: HazeWarning, withdrawn: datetime, city: City, sender: Sender) -> bytes:
+    """Return the message that cancels one which was withdrawn: to whoever has it, it still says that it is in force.
+
+    Parameters
+    ----------
+    warning : HazeWarning
+    withdrawn : datetime
+        When, aware.
+    city : City
+        The warning's own: gives the time zone and the names.
+    sender : Sender
+
+    Returns
+    -------
+    bytes
+        CAP 1.2 with msgType Cancel, a note and no info (section 3.2.1).
+
+    Raises
+    ------
+    InputError
+        If a name contains what CAP does not allow.
+    """
+    name, sent = cancel_identifier(warning), cap_time(withdrawn, city.time_zone)
+    root = _alert(name, sent, sender, "Test" if warning.simulated else "Actual", "Cancel")
+    _add(root, "note", " ".join(catalog(language).say("note.withdrawn") for language in LANGUAGES))
+    _add(root, "references", _references_to([warning], city, sender))
+    _add(root, "incidents", identifier((*warning.references, warning.id)[0], warning.simulated))
+    return serialised(root)
+
+
+def cancel_identifier(warning: HazeWarning) -> str:
+    """Return the CAP identifier of the message that cancels a warning."""
+    return f"{identifier(warning.id, warning.simulated)}.withdrawn"
+
+
+def _alert(name: str, sent: str, sender: Sender, status: str, message_type: str) -> etree._Element:
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    values = {"identifier": name, "sender": sender.id, "sent": sent, "status": status, "msgType": message_type}
+    for element, text in (values | {"scope": "Public"}).items():
+        _add(root, element, text)
+    return root
+
+
 def _references(warning: HazeWarning, earlier: Mapping[str, HazeWarning], city: City, sender: Sender) -> str:
-    triplets = []
     for reference in warning.references:
         if reference not in earlier:
             raise InputError(f"{warning.id}: references", reference, "a message that is given")
-        before = earlier[reference]
-        name = identifier(before.id, before.simulated)
-        triplets.append(f"{sender.id},{name},{cap_time(before.issued, city.time_zone)}")
-    return " ".join(triplets)
+    return _references_to([earlier[reference] for reference in warning.references], city, sender)
+
+
+def _references_to(messages: Sequence[HazeWarning], city: City, sender: Sender) -> str:
+    return " ".join(
+        f"{sender.id},{identifier(one.id, one.simulated)},{cap_time(one.issued, city.time_zone)}" for one in messages
+    )
 
 
 def _add_info(

@@ -21,7 +21,9 @@ _HOUR = np.timedelta64(1, "h")
 SPEED, DIRECTION = "wind_speed", "wind_direction"
 
 
-def species_of(samples: Path, species: str, unit: str) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
+def species_of(
+    samples: Path, species: str, unit: str, *, offset: bool = False
+) -> tuple[xr.DataArray, tuple[xr.DataArray, xr.DataArray] | None]:
     """Read a species, and the wind beside it, of a table of samples.
 
     Parameters
@@ -32,6 +34,8 @@ def species_of(samples: Path, species: str, unit: str) -> tuple[xr.DataArray, tu
         Column.
     unit : str
         Its unit, compared with that in brackets of its header, where there is one.
+    offset : bool
+        Whether times have to tell their offset: where they meet other data, an hour that is taken for UTC is another hour.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def species_of(samples: Path, species: str, unit: str) -> tuple[xr.DataArray, tu
     InputError
         If the table can't be read, lacks the species, has a wind that is none, or samples of more than an hour.
     """
-    table = read_samples(samples, times=True, units={species: unit, SPEED: "m s-1", DIRECTION: "degree"})
+    table = read_samples(samples, times=True, offset=offset, units={species: unit, SPEED: "m s-1", DIRECTION: "degree"})
     if species not in table:
         raise InputError(f"{samples}: species", species, f"one of {[str(name) for name in table]}")
     time = table.index.to_numpy("datetime64[ns]")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import aliased
 
+from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.services.store.drafts import cancel_drafts
 from hazecast.services.store.locks import lock_until_commit
-from hazecast.services.store.outbox import record_withdrawal
+from hazecast.services.store.outbox import WITHDRAWN, record_withdrawal
 from hazecast.services.store.store import Store
+from hazecast.services.store.tables.delivery import OutboxEvent
 from hazecast.services.store.tables.forecasts import ForecastRun, Warning_
 
 
@@ -38,6 +41,42 @@ def all_runs(store: Store, limit: int = 20) -> list[ForecastRun]:
     """
     with store.sessions() as session:
         return list(session.scalars(select(ForecastRun).order_by(ForecastRun.init_time.desc()).limit(limit)))
+
+
+def withdrawn_messages(
+    store: Store, *, name: str | None = None, simulated: bool | None = None, since: datetime | None = None
+) -> list[tuple[HazeWarning, datetime]]:
+    """Return messages that were withdrawn, by a person or by a run made again, and were not issued again since.
+
+    Parameters
+    ----------
+    store : Store
+    name : str, optional
+        The id of one.
+    simulated : bool, optional
+        By default either.
+    since : datetime, optional
+        Aware; only what was withdrawn later.
+
+    Returns
+    -------
+    list of (HazeWarning, datetime)
+        Each as it was last published, and when it was withdrawn; in the order of withdrawal.
+    """
+    later = aliased(OutboxEvent)
+    newer = exists().where(
+        later.subject == OutboxEvent.subject, later.simulated == OutboxEvent.simulated, later.seq > OutboxEvent.seq
+    )
+    query = select(OutboxEvent.payload, OutboxEvent.occurred_at).where(OutboxEvent.type == WITHDRAWN, ~newer)
+    if name is not None:
+        query = query.where(OutboxEvent.subject == name)
+    if simulated is not None:
+        query = query.where(OutboxEvent.simulated == simulated)
+    if since is not None:
+        query = query.where(OutboxEvent.occurred_at > since)
+    with store.sessions() as session:
+        rows = session.execute(query.order_by(OutboxEvent.seq)).all()
+    return [(HazeWarning.model_validate_json(row.payload), row.occurred_at) for row in rows]
 
 
 def future_runs(store: Store) -> list[ForecastRun]:

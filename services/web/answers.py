@@ -355,12 +355,29 @@ async def _send_answer(send: Send, answer: _CachedAnswer, request: _RequestHeade
     await send({"type": "http.response.body", "body": b"" if head else answer.body})
 
 
+def names_tag(offered: bytes, etag: bytes) -> bool:
+    """Return whether If-None-Match names a tag, compared weakly, or any (RFC 9110, 13.1.2).
+
+    Parameters
+    ----------
+    offered : bytes
+        The header's value.
+    etag : bytes
+        Of the answer; weak ones begin with ``W/``.
+
+    Returns
+    -------
+    bool
+    """
+    tags = {part.strip().removeprefix(b"W/") for part in offered.split(b",")}
+    return b"*" in tags or etag.removeprefix(b"W/") in tags
+
+
 def _unchanged(answer: _CachedAnswer, conditions: dict[bytes, bytes]) -> bool:
     """Whether the client has this answer already (RFC 9110, 13.2.2)."""
     tags = conditions.get(b"if-none-match")
     if tags is not None:
-        offered = {part.strip().removeprefix(b"W/") for part in tags.split(b",")}
-        return answer.etag in offered or b"*" in offered
+        return names_tag(tags, answer.etag)
     since = conditions.get(b"if-modified-since")
     if since is None or answer.modified is None:
         return False

@@ -219,6 +219,11 @@ def test_the_time_of_measurement_goes_before_that_of_publication(tmp_path) -> No
     assert len(examine(put(tmp_path, f"站点编号,发布时间,PM2.5\n{rows(form)}"), REGISTRY).values) == 12
 
 
+def test_of_two_columns_of_stations_the_one_with_known_codes_is_taken(tmp_path) -> None:
+    found = examine(put(tmp_path, f"site,code,time,pm25\n{rows('Park,{s},2026-01-15 {h}:00,{v}')}"), REGISTRY)
+    assert len(found.values) == 12 and any("'site' is not used" in doubt for doubt in found.findings.doubts)
+
+
 @pytest.mark.parametrize("below", ["station,time,pm10", "station,time,pm10,pm25", "site,time,pm25"])
 def test_rows_below_other_names_are_not_read_as_those_above(tmp_path, below) -> None:
     """Two exports in one file, the second with other columns."""
@@ -307,3 +312,96 @@ def test_a_file_of_another_statistic_is_not_taken_for_hours(tmp_path, name) -> N
     with pytest.raises(InputError, match="what the values of a table with a column a station are"):
         examine(path, REGISTRY)
     assert len(examine(path, REGISTRY, hints=Hints(variable="pm25", unit="ug/m3")).values) == 12
+
+
+UTC = "station,time,{more}pm25\n" + rows("{s},2026-01-15 {utc:02d}:00,{{cell}}{v}")
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (UTC.format(more="timezone,", cell="UTC,"), ""),
+        (UTC.format(more="时区,", cell="+00:00,"), ""),
+        ("时间均为UTC,,\n" + UTC.format(more="", cell=""), ""),
+        (UTC.format(more="timezone,", cell="UTC,") + "A1,2026-01-15 20:00,JST,9\n", "JST, UTC is no one time zone"),
+        (UTC.format(more="timezone,", cell="local,"), "local is no one time zone"),
+    ],
+)
+def test_a_zone_beside_the_stamps_is_theirs(tmp_path, text, doubt) -> None:
+    path = put(tmp_path, text)
+    found = examine(path, REGISTRY)
+    if doubt:
+        assert any(doubt in one for one in found.findings.doubts)
+    else:
+        assert found.values["time"].unique().tolist() == ENDS.tolist() and not found.findings.doubts
+        same_by_its_mapping(tmp_path, path, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "other", "said"),
+    [
+        ("flag", "N", "H", "may flag values"),
+        ("Qualifier", "", "IT", "may flag values"),
+        ("PM2.5_mark", "", "#", "may flag values"),
+        ("数据类型", "小时值", "日均值", "says '日均值'"),
+        ("averagingTime", "1 hour", "24 hours", "says '24 hours'"),
+        ("remark", "a", "b", ""),
+    ],
+)
+def test_what_the_last_row_says_is_said(tmp_path, name, usual, other, said) -> None:
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,40,{usual}" for hour in hours[:-1]]
+    text = "\n".join([f"station,time(UTC),pm25,{name}", *lines, f"A1,{hours[-1]:%Y-%m-%d %H}:00,40,{other}"])
+    doubts = examine(put(tmp_path, text), REGISTRY).findings.doubts
+    assert any(said in doubt and name in doubt for doubt in doubts) if said else not doubts
+
+
+def test_numbers_that_became_fractions(tmp_path) -> None:
+    for stamp in ("2026011509.0", "1768438800.0"):
+        found = examine(put(tmp_path, f"station,time,pm25\nA1,{stamp},40\n"), REGISTRY)
+        assert found.values["time"].tolist() == [ENDS[0]]
+
+
+def test_an_item_that_comes_late_is_read(tmp_path) -> None:
+    """A table ordered by its items: those of ozone begin after the first two thousand rows."""
+    hours = pd.date_range("2025-01-01", periods=2_100, freq="h")
+    lines = [f"A1,{hour:%Y-%m-%d %H}:00,{item},{n % 50 + 1}" for item in ("PM2.5", "O3(ppb)") for n, hour in enumerate(hours)]  # fmt: skip
+    found = examine(put(tmp_path, "\n".join(["station,time(UTC),item,value", *lines])), REGISTRY)
+    assert found.values.groupby("quantity").size().to_dict() == {"o3": 2_100, "pm25": 2_100}
+
+
+def test_units_of_items_over_stations_are_told_by_their_values(tmp_path) -> None:
+    """Carbon monoxide by its name alone would be in ug/m3."""
+    lines = [f"20260115,{hour},{item},{value},{value}" for hour in HOURS for item, value in (("pm25", 40), ("co", 0.6))]
+    found = examine(put(tmp_path, "\n".join(["date,hour,type,A1,B2", *lines])), REGISTRY)
+    assert set(found.values["quantity"]) == {"pm25"}
+    assert any("item 'co' is not used" in doubt and "hardly in ug/m3" in doubt for doubt in found.findings.doubts)
+
+
+@pytest.mark.parametrize("station", ["A1", "both"])
+def test_hour_0_behind_hour_23_of_its_day_is_said(tmp_path, station) -> None:
+    codes = ["A1"] if station == "A1" else ["A1", "B2"]
+    written = [(15, hour) for hour in (*range(1, 24), 0)] + [(16, hour) for hour in (*range(1, 24), 0)]
+    text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in written for code in codes)
+    doubts = examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+    line = 1 + 23 * len(codes) + 1
+    assert len(doubts) == 1 and f"line {line}: hour 0 behind hour 23" in doubts[0]
+    # In order, reversed, or in no order nothing is said.
+    for order in (sorted(written), sorted(written, reverse=True), sorted(written, key=lambda at: at[1] * 7 % 24)):
+        text = "".join(f"{code},2026-01-{day} {hour:02d}:00,7\n" for day, hour in order for code in codes)
+        assert not examine(put(tmp_path, f"station,time(UTC+8),pm25\n{text}"), REGISTRY).findings.doubts
+
+
+def test_items_of_a_day_one_after_the_other_are_in_order(tmp_path) -> None:
+    lines = [f"A1,2026-01-15 {hour:02d}:00,{item},7" for item in ("PM2.5", "PM10", "O3(ug/m3)") for hour in range(24)]
+    path = put(tmp_path, "\n".join(["station,time(UTC+8),item,value", *lines]))
+    assert not examine(path, REGISTRY).findings.doubts
+
+
+def test_files_of_other_kinds_are_named(tmp_path) -> None:
+    put(tmp_path, long("pm25"))
+    for name in ("2026-02.rar", "b.XLSB", "readme.md", ".hidden.rar"):
+        (tmp_path / name).write_bytes(b"x")
+    findings = read_folder(tmp_path, REGISTRY).findings
+    assert findings.counts["files_of_other_kinds"] == 2
+    assert sorted(fault.found for fault in findings.faults) == [".XLSB", ".rar"]

@@ -285,3 +285,34 @@ def test_an_hour_whose_steps_are_in_two_files_is_made_of_both(tmp_path) -> None:
     hours = by_station(data)["A1"]
     assert hours.index.tolist() == [pd.Timestamp("2026-01-11T16:00")] and hours["pm25"].tolist() == [50.0]
     assert not data.findings.faults and data.findings.counts["values_taken"] == 1
+
+
+@pytest.mark.parametrize("cell", ["888", "888.0", "８８８", "888.000"])
+def test_a_mark_that_is_a_number_is_it_however_written(tmp_path, cell) -> None:
+    text = f"site,when,PM\nA1,2026-01-11 18:00,50\nA1,2026-01-11 19:00,{cell}\nA1,2026-01-11 20:00,888.5\n"
+    hours = read(tmp_path, text, f'[file]\nmissing = ["888"]\n{WHOLE}')["A1"]["pm25"]
+    np.testing.assert_array_equal(hours, [50.0, np.nan, 888.5])
+
+
+def test_items_are_known_in_any_case_and_width(tmp_path) -> None:
+    mapping = """[table]
+layout = "items"
+[columns]
+site = "station"
+when = "time"
+item = "variable"
+value = "value"
+[items]
+"PM2.5" = { is = "pm25", unit = "ug/m3" }
+"""
+    text = "site,when,item,value\nA1,2026-01-11 18:00,pm2.5,50\nA1,2026-01-11 19:00,ＰＭ2.5,51\nA1,2026-01-11 19:00,PM1,9\n"
+    assert read(tmp_path, text, mapping)["A1"]["pm25"].tolist() == [50.0, 51.0]
+
+
+@pytest.mark.parametrize("valid", ["true", "True", "TRUE"])
+def test_a_truth_value_is_a_flag_in_any_case(tmp_path, valid) -> None:
+    """Databases and spreadsheets write them each in their own way; other flags may differ by their case alone."""
+    mapping = f'{WHOLE}\nok = {{ is = "flag", valid = ["{valid}", "v"] }}\n'
+    rows = [f"A1,2026-01-11 {18 + n}:00,{50 + n},{flag}" for n, flag in enumerate(["True", "TRUE", "v", "false", "V"])]
+    hours = read(tmp_path, "\n".join(["site,when,PM,ok", *rows]), mapping)["A1"]["pm25"]
+    np.testing.assert_array_equal(hours, [50.0, 51.0, 52.0, np.nan, np.nan])

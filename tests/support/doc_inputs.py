@@ -99,7 +99,7 @@ def _stamp(at: pd.Timestamp) -> str:
 def elements(path: Path) -> None:
     """Write hours of zinc and lead of the days of `endpoints`, ng m-3."""
     random = np.random.default_rng(6)
-    when = pd.date_range("2014-01-02", periods=160, freq="6h")
+    when = pd.date_range("2014-01-02", periods=160, freq="6h", tz="UTC")
     table = pd.DataFrame({"Zn": random.lognormal(4, 0.4, 160), "Pb": random.lognormal(3, 0.4, 160)}, index=when)
     table.to_csv(path, index_label="time")
 

@@ -77,7 +77,7 @@ def exhaust_factors(
         ``co2_mixture`` and ``co2_air`` (ppm), ``volume`` sampled (m3 at 273.15 K, 1013.25 hPa); optional ``co2_exhaust``, and ``co_`` and ``hc_``
         (ppm of carbon) of mixture and air.
     masses : pandas.DataFrame (run, metal)
-        ng a filter.
+        ng a filter; runs in any order.
     blanks : pandas.DataFrame (blank, metal)
         Field blanks, ng a filter.
     fuel_carbon : float
@@ -104,6 +104,7 @@ def exhaust_factors(
     if not 0 < fuel_carbon <= 1:
         raise InputError("fuel carbon", fuel_carbon, "a share, above 0 and up to 1")
     _check(runs, masses, blanks)
+    masses = masses.loc[runs.index]
     carbon = _carbon(runs)
     table = pd.DataFrame({"dilution": np.nan, "carbon": carbon}, index=runs.index)
     if "co2_exhaust" in runs:
@@ -155,8 +156,9 @@ def _factor(
 def _check(runs: pd.DataFrame, masses: pd.DataFrame, blanks: pd.DataFrame) -> None:
     if len(runs) < MIN_RUNS or len(blanks) < MIN_BLANKS:
         raise InputError("runs and blanks", (len(runs), len(blanks)), f"at least {MIN_RUNS} and {MIN_BLANKS}")
-    if list(runs.index) != list(masses.index):
-        raise InputError("runs", list(masses.index), f"masses of {list(runs.index)}")
+    alone = runs.index.symmetric_difference(masses.index)
+    if len(alone):
+        raise InputError(f"run {alone[0]}", "in one of the tables of runs and masses", "each run in both")
     mixture = float(runs["co2_mixture"].median())
     if mixture <= _PER_CENT:
         raise InputError("co2_mixture: median", mixture, f"ppm, above {_PER_CENT:g}; not %")

@@ -87,6 +87,9 @@ def numbers(
         if number.fullmatch(plain):
             values[at] = float(plain)
     values[~np.isfinite(values)] = np.nan
+    # A mark that is a number is that number however it is written: 888, 888.0.
+    marked = np.isin(values, [float(mark) for mark in marks if number.fullmatch(mark)])
+    values[marked], missing = np.nan, missing | marked
     wrong = np.isnan(values) & ~missing
     return values[codes], missing[codes], wrong[codes]
 

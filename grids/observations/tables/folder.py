@@ -24,7 +24,7 @@ from hazecast.grids.observations.tables.guess import guess
 from hazecast.grids.observations.tables.looked_at import Hints
 from hazecast.grids.observations.tables.mapping import MAPPING_FILE, FilePart, Mapping, mapping_of, read_mapping
 from hazecast.grids.observations.tables.reading import read_steps
-from hazecast.grids.observations.tables.sheets import Sheet, is_table, read_sheet
+from hazecast.grids.observations.tables.sheets import OTHER_SUFFIXES, Sheet, is_table, read_sheet
 from hazecast.grids.observations.tables.stations import STATIONS_FILE, Stations, read_stations
 from hazecast.grids.observations.tables.units import conversion
 from hazecast.grids.observations.tables.within_hour import hours_of
@@ -88,6 +88,10 @@ def read_folder(
     files = sorted(path for path in folder.rglob("*") if _wanted(path, folder))
     if not files:
         raise InputError(str(folder), f"only {STATIONS_FILE}", "tables of hours beside it: CSV, Excel or Parquet")
+    for path in sorted(folder.rglob("*")):
+        if path.name.lower().endswith(OTHER_SUFFIXES) and not _hidden(path, folder) and path.is_file():
+            expected = "a table as CSV, Excel or Parquet, or a ZIP archive"
+            findings.leave_out("files_of_other_kinds", Fault(str(path), path.suffix, expected))
     return read_tables(files, folder, stations, findings, period)
 
 
@@ -387,5 +391,8 @@ def _data(values: pd.DataFrame, stations: Stations, findings: Findings) -> Table
 
 
 def _wanted(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and path.name != STATIONS_FILE and is_table(path) and path.is_file()
+    return not _hidden(path, root) and path.name != STATIONS_FILE and is_table(path) and path.is_file()
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)

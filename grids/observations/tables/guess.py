@@ -20,6 +20,7 @@ from hazecast.grids.observations.tables.names_above import (
     two_rows,
     with_joined_names,
 )
+from hazecast.grids.observations.tables.no_hours import NO_HOURLY, doubt_flag, doubt_statistic, doubt_title
 from hazecast.grids.observations.tables.parts import HEADER_LINES, header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.time_guess import mend_times, time_part
@@ -28,26 +29,12 @@ from hazecast.grids.observations.tables.units import MEANINGS, unit_named, units
 
 # Rows by which forms and units are told.
 _TRIED = 2_000
-# A column of more different texts holds no flags.
-_FLAGS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
-# Parts of a file's name, and what in it tells that the values are no hourly ones of what it names.
+# Of a file's name.
 _SUFFIXES = re.compile(r"(?:\.(?:csv|txt|tsv|xls[xm]?|ods|parquet|jsonl?|ndjson|html?|zip|gz))+$", re.I)
-_NO_HOURLY = re.compile(
-    r"(?:8|24)(?:h|hr|hours?)|max\w*|min\w*|i?aqi|forecasts?|fcst|predict\w*|.*(?:日均|滑动|滑動|移動|最大|最高|指数|预报|预测|予測|予報).*",
-    re.I,
-)
-_TITLE_NO_HOURLY = re.compile(
-    r"(?<!\d)(?:8|24)\s*-?(?:小时|小時|時間|시간|h\b|hours?)|日均|日平均|滑动|滑動|移動平均|分指数|预报|预测|予測|予報|forecast",
-    re.I,
-)
 _PUBLISHED = re.compile(r"发布|發布|公表|publish", re.I)
-# Columns that may say which values can be used.
-_FLAG = re.compile(
-    r"(?:flag|qc|qaqc|qa|quality|validity|valid|status|标记|标识|标志|状态|有效性|フラグ|品質|状態)(?:code)?$", re.I
-)
 
 
 @dataclass
@@ -106,12 +93,13 @@ def guess(sheet: Sheet, stations: Dict[str, str | None], hints: Hints | None = N
         header = sheet.rows[at][1]
     below = [cells for number, cells in sheet.rows[at + 1 :] if number != units_line]
     rows = [cells for cells in below[:_TRIED] if len(cells) == len(header)]
-    titles = [cell for _, cells in sheet.rows[:at] for cell in cells if _TITLE_NO_HOURLY.search(cell)]
+    above = tuple(cell for _, cells in sheet.rows[:at] for cell in cells)
     around = units_around([cells for _, cells in sheet.rows], at)
-    table = Table(sheet, f"{sheet.path}: line {line}", header, rows, stations, hints or Hints(), units, around)
+    table = Table(
+        sheet, f"{sheet.path}: line {line}", header, rows, below, stations, hints or Hints(), units, above, around
+    )
     table.said += sheet.notes
-    for title in titles[:1]:
-        table.doubt(f"{title[:80]!r} above the names: the values are taken as hourly ones all the same")
+    doubt_title(table)
     if upper is not None:
         table.said.append(f"names: those of line {upper} over those of line {line}")
     if side_by_side:
@@ -191,8 +179,7 @@ def _told(table: Table) -> dict[str, Named]:
     told: dict[str, Named] = {}
     taken: dict[str, str] = {}
     others: list[tuple[str, Named]] = []
-    # When values were published is not when they were measured.
-    for name in sorted(table.header, key=lambda name: _PUBLISHED.match(name.strip()) is not None):
+    for name in sorted(table.header, key=lambda name: _is_second(table, name)):
         found = named(name)
         if found is None or name in told or name in table.stations:
             continue
@@ -216,6 +203,15 @@ def _told(table: Table) -> dict[str, Named]:
     return told
 
 
+def _is_second(table: Table, name: str) -> bool:
+    """Return whether another column of the same meaning goes before: of stations one that names known ones."""
+    found = named(name)
+    if found is not None and found.meaning == "station" and table.stations:
+        return not table.stations.keys() & set(table.cells(name))
+    # When values were published is not when they were measured.
+    return _PUBLISHED.match(name.strip()) is not None
+
+
 def _layout(table: Table, told: Dict[str, Named]) -> str:
     meanings = {found.meaning for found in told.values()}
     if {"variable", "value"} <= meanings:
@@ -233,28 +229,18 @@ def _columns(table: Table, told: Dict[str, Named], layout: str) -> dict[str, Col
         if found is None:
             if layout != "wide" and name:
                 table.said.append(f"column {name!r}: not used, the name is not known")
-            _doubt_flag(table, name)
+            doubt_flag(table, name)
+            doubt_statistic(table, name)
         elif found.meaning not in MEANINGS:
             columns[name] = Column.model_validate({"is": found.meaning})
             table.said.append(f"column {name!r}: {found.meaning}")
         elif layout == "long":
-            below = [cells for _, cells in table.sheet.rows if cells != table.header]
-            if beside := unit_beside(table.header, below, name):
+            if beside := unit_beside(table, name):
                 table.units.setdefault(name, beside)
             column = _quantity(table, f"column {name!r}", name, found, table.cells(name))
             if column is not None:
                 columns[name] = column
     return columns
-
-
-def _doubt_flag(table: Table, name: str) -> None:
-    """Say that a column may tell which values can't be used, where it tells some from others."""
-    texts = sorted(set(table.cells(name))) if _FLAG.search(name.strip()) else []
-    if 1 < len(texts) <= _FLAGS:
-        table.doubt(
-            f"column {name!r} may flag values that can't be used ({', '.join(map(repr, texts))}), and is not used: in a mapping "
-            '{ is = "flag", valid = [...] } names those that can'
-        )
 
 
 def _quantity(table: Table, what: str, name: str, found: Named, cells: Sequence[str]) -> Column | None:
@@ -297,9 +283,8 @@ def _items(table: Table, meanings: Dict[str, str]) -> dict[str, Column]:
     of_all = ""
     if "value" in meanings:
         of_all = getattr(named(meanings["value"]), "unit", "") or table.units.get(meanings["value"], "")
-    texts = table.cells(meanings["variable"])
-    values = table.cells(meanings["value"]) if "value" in meanings else [""] * len(texts)
-    for text in dict.fromkeys(texts):
+    values = _values_of_items(table, meanings)
+    for text, own in values.items():
         found = named(text)
         if found is None or found.meaning not in MEANINGS:
             table.said.append(f"item {text!r}: not used, the name is not known")
@@ -308,13 +293,29 @@ def _items(table: Table, meanings: Dict[str, str]) -> dict[str, Column]:
             table.said.append(f"item {text!r}: {found.meaning} in the unit of its row")
         else:
             found = found if found.unit else Named(found.meaning, of_all)
-            own = [value for item, value in zip(texts, values, strict=True) if item == text]
             column = _quantity(table, f"item {text!r}", text, found, own)
             if column is not None:
                 items[text] = column
-    if texts and not items:
+    if values and not items:
         raise asked(table, "items that are quantities, with their units")
     return items
+
+
+def _values_of_items(table: Table, meanings: Dict[str, str]) -> dict[str, list[str]]:
+    """Return the first values of each item, down to the last row: a table may be ordered by its items."""
+    at = table.header.index(meanings["variable"])
+    columns = [
+        number
+        for number, name in enumerate(table.header)
+        if (name == meanings["value"] if "value" in meanings else name in table.stations)
+    ]
+    values: dict[str, list[str]] = {}
+    for row in table.below:
+        if len(row) == len(table.header):
+            own = values.setdefault(row[at], [])
+            if len(own) < _TRIED:
+                own += [row[column] for column in columns]
+    return values
 
 
 def _of_file(table: Table) -> tuple[Named, str] | None:
@@ -326,7 +327,7 @@ def _of_file(table: Table) -> tuple[Named, str] | None:
         return Named(hints.variable, hints.unit), "as said"
     parts = [part for part in re.split(r"[_\-\s()]+", _SUFFIXES.sub("", table.sheet.path.name)) if part]
     told = [name for part in parts if (name := named(part)) is not None and name.meaning in POLLUTANTS]
-    if len(told) != 1 or any(_NO_HOURLY.fullmatch(part) for part in parts):
+    if len(told) != 1 or any(NO_HOURLY.fullmatch(part) for part in parts):
         return None
     units = {unit for part in parts if (unit := unit_named(part)) in units_of(told[0].meaning)}
     return Named(told[0].meaning, told[0].unit or " and ".join(sorted(map(str, units)))), "the file's name"

@@ -41,11 +41,15 @@ class Table:
     header : list of str
     rows : list of list of str
         The first ones that have a cell for each name.
+    below : list of list of str
+        All that are below the names.
     stations : mapping of str to str or None
         Known stations: codes and names, with the time zone of their city.
     hints : Hints
     units : dict of str to str
         By name, of a row of units below the names, or of a column of units beside; what is no one unit stands as it is written.
+    above : tuple of str
+        Cells above the names.
     around : frozenset of str
         Units of concentrations that lines above the names, or the last ones, state.
     stamp : (str, str)
@@ -58,9 +62,11 @@ class Table:
     where: str
     header: list[str]
     rows: list[list[str]]
+    below: list[list[str]]
     stations: Mapping[str, str | None]
     hints: Hints
     units: dict[str, str] = field(default_factory=dict)
+    above: tuple[str, ...] = ()
     around: frozenset[str] = frozenset()
     stamp: tuple[str, str] = ("", "")
     said: list[str] = field(default_factory=list)
@@ -70,6 +76,11 @@ class Table:
         """Return the cells of a column."""
         at = self.header.index(name)
         return [row[at] for row in self.rows]
+
+    def texts(self, name: str) -> set[str]:
+        """Return what stands in a column, down to the last row, which may be of another kind than the first."""
+        at = self.header.index(name)
+        return {row[at] for row in self.below if len(row) == len(self.header) and row != self.header}
 
     def doubt(self, text: str) -> None:
         """Keep what was assumed, or is not used, with the name of the file."""

@@ -20,7 +20,7 @@ from hazecast.grids.observations.tables.names_above import one_row_a_station, wi
 from hazecast.grids.observations.tables.parts import header_in
 from hazecast.grids.observations.tables.sheets import Sheet
 from hazecast.grids.observations.tables.stamps import end_of_step, parse_parts, stamp_columns, zone_of
-from hazecast.grids.observations.tables.stations import Stations
+from hazecast.grids.observations.tables.stations import Stations, plain_code
 from hazecast.grids.observations.tables.table_times import check_times
 from hazecast.grids.observations.tables.units import conversion, unit_named
 from hazecast.grids.observations.tables.within_hour import hours_of
@@ -220,7 +220,7 @@ def _timed(
     if len(keys) / 2 < within < len(keys):
         # What falls on whole hours among them are no means of an hour.
         raise InputError(str(sheet.path), f"{within} of {len(keys)} stamps within hours", _HOURLY)
-    check_times(sheet, times, lines, findings)
+    check_times(sheet, times, lines, np.array(owners, dtype=object), findings)
     use = ~np.isnat(times)
     findings.counts["rows_taken"] += int(use.sum())
     return _Rows(header, cells[use], lines[use], np.array(owners, dtype=object)[use], times[use])
@@ -322,8 +322,9 @@ def _items(rows: _Rows, mapping: Mapping, findings: Findings) -> Iterator[tuple[
     assert variable is not None
     items = rows.column(variable)
     units = None if unit is None else rows.column(unit)
+    plain = {plain_code(text): column for text, column in mapping.items.items()}
     for text in dict.fromkeys(items):
-        column = mapping.items.get(text)
+        column = mapping.items.get(text) or plain.get(plain_code(text))
         own = items == text
         if column is None:
             findings.counts["rows_of_other_quantities"] += int(own.sum())
@@ -379,8 +380,14 @@ def _flagged(rows: _Rows, name: str, mapping: Mapping) -> npt.NDArray[np.bool_]:
     flagged = np.zeros(len(rows.lines), bool)
     for flag, column in mapping.columns.items():
         if column.meaning == "flag" and column.of in ("", name):
-            flagged |= ~np.isin(rows.column(flag).astype(str), column.valid)
+            flags, valid = pd.factorize(rows.column(flag)), {_flag(text) for text in column.valid}
+            flagged |= ~np.array([_flag(str(text)) in valid for text in flags[1]], bool)[flags[0]]
     return flagged
+
+
+def _flag(text: str) -> str:
+    """Return a flag as it is, and a truth value as all programs but each in its own case write it."""
+    return text.casefold() if text.casefold() in ("true", "false") else text
 
 
 def _leave_out(

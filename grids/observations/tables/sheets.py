@@ -33,6 +33,11 @@ SUFFIXES = (
     ".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".json", ".jsonl", ".ndjson",
     ".html", ".htm", ".zip",
 )  # fmt: skip
+# Kinds of tables, and of archives of them, that are not read.
+OTHER_SUFFIXES = (
+    ".rar", ".7z", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".zst", ".xlsb", ".et", ".numbers", ".dbf", ".mdb", ".accdb",
+    ".dat", ".prn", ".xml", ".feather", ".arrow", ".orc", ".rds", ".sav",
+)  # fmt: skip
 # What `hazecast` writes beside a delivered table.
 _REPORT = ".report.json"
 # The extra that installs the readers of Excel and Parquet.

@@ -10,10 +10,11 @@ from hazecast.grids.observations.tables.mapping import OF_STATION, STAMPED, Colu
 from hazecast.grids.observations.tables.names import Named
 from hazecast.grids.observations.tables.stamps import parse_parts, stamp_columns
 from hazecast.grids.observations.tables.written_stamps import HOUR, UnreadableError, are_ranges, order_of, parse_stamp
-from hazecast.grids.observations.tables.zones import zone_in
+from hazecast.grids.observations.tables.zones import known_zone, zone_in
 
 # Columns of the hourly files of AQS, whose time is the begin of the sample (US EPA, AirData file formats; AQCSV, field 4).
 _OF_AQS = ({"samplemeasurement", "timelocal"}, {"samplemeasurement", "timegmt"})
+_OF_ZONES = re.compile(r"(?:time[\s_]*zone|tz|(?:utc|gmt)[\s_]*offset|时区|時區|タイムゾーン)", re.I)
 _WITH_HOUR = re.compile(r"\d[日T\s]+\d{1,2}|^\d{10,14}$|\d{4}[\s,]+\d{1,2}:")
 
 
@@ -87,6 +88,23 @@ def _hours(table: Table, name: str) -> bool:
     return bool(cells) and sum(_WITH_HOUR.search(cell) is not None for cell in cells) > len(cells) / 2
 
 
+def _zone_beside(table: Table) -> str | None:
+    """Return the zone that a column of zones gives for all rows, or the lines above the names; None without."""
+    for name in table.header:
+        if _OF_ZONES.fullmatch(name.strip()):
+            texts = table.texts(name) - {""}
+            try:
+                zones = {str(known_zone(text)): text for text in texts}
+            except ValueError:
+                zones = {}
+            if len(zones) == 1:
+                return zones.popitem()[1]
+            if texts:
+                table.doubt(f"column {name!r} is not used: {', '.join(sorted(texts)[:5])} is no one time zone")
+    above = {found for cell in table.above if (found := zone_in(cell))}
+    return above.pop() if len(above) == 1 else None
+
+
 def time_part(table: Table, columns: Mapping[str, Column]) -> TimePart:
     """Return what the stamps mean, by those of the first rows.
 
@@ -126,9 +144,12 @@ def time_part(table: Table, columns: Mapping[str, Column]) -> TimePart:
     elif stated and sum(stated) > len(stated) / 2:
         zone = STAMPED
         table.said.append("time zone: each stamp states its offset")
-    elif named := next((found for name in names if (found := zone_in(name))), None):
-        zone = named
-        table.said.append(f"time zone {named}: the name of the column states it")
+    elif told := next((found for name in names if (found := zone_in(name))), None):
+        zone = told
+        table.said.append(f"time zone {told}: the name of the column states it")
+    elif beside := _zone_beside(table):
+        zone = beside
+        table.said.append(f"time zone {beside}: a column of zones, or a line above the names, states it")
     else:
         zone = OF_STATION
         if stated:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hazecast.grids.contract import POLLUTANTS
 from hazecast.grids.observations.tables.cells import directions, is_missing, numbers
+from hazecast.grids.observations.tables.looked_at import Table
 from hazecast.grids.observations.tables.names import Named, named
 from hazecast.grids.observations.tables.units import unit_named, units_of
 
@@ -62,14 +63,12 @@ def units_around(rows: Sequence[Sequence[str]], above: int) -> frozenset[str]:
     return frozenset(unit for unit in found if unit is not None)
 
 
-def unit_beside(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
+def unit_beside(table: Table, name: str) -> str:
     """Return the unit that a column of units gives for another one: its own, such as ``o3_unit``, or that of all; "" without.
 
     Parameters
     ----------
-    header : sequence of str
-    rows : sequence of sequence of str
-        All of the table, since the last may differ from the first.
+    table : Table
     name : str
 
     Returns
@@ -77,12 +76,10 @@ def unit_beside(header: Sequence[str], rows: Sequence[Sequence[str]], name: str)
     str
         Several units are joined by "and", and are none.
     """
-    own = [at for at, other in enumerate(header) if other.startswith(name) and _OF_UNITS.fullmatch(other[len(name) :])]
-    every = [at for at, other in enumerate(header) if (found := named(other)) is not None and found.meaning == "unit"]
-    for at in (own or every)[:1]:
-        texts = {row[at] for row in rows if len(row) == len(header) and row[at] and not is_missing(row[at])}
-        return " and ".join(sorted({unit_named(text) or text for text in texts}))
-    return ""
+    own = [other for other in table.header if other.startswith(name) and _OF_UNITS.fullmatch(other[len(name) :])]
+    every = [other for other in table.header if (found := named(other)) is not None and found.meaning == "unit"]
+    texts = table.texts((own or every)[0]) if own or every else set()
+    return " and ".join(sorted({unit_named(text) or text for text in texts if not is_missing(text)}))
 
 
 def unit_of_around(meaning: str, around: frozenset[str]) -> str:

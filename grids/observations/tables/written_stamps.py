@@ -35,6 +35,8 @@ _YEAR_LAST = re.compile(
 _EPOCH = re.compile(r"(1[0-8]\d{8})(?:\d{3})?")
 # Days since 1899-12-30 with their fraction, from 2009 to 2054, as a spreadsheet holds times that are not shown as such.
 _DAYS = re.compile(r"[45]\d{4}\.\d+")
+# What a program that takes the numbers of a column for fractions writes of 2026011308.
+_AS_FLOAT = re.compile(r"^(\d{8,14})\.0+$")
 _DAY_ZERO = datetime(1899, 12, 30)
 _WEEKDAY_BETWEEN = re.compile(
     r"\s*(?:[(\[]?(?:星期|周|週|礼拜)[一二三四五六日天][)\]]?|[(\[][月火水木金土日월화수목금토일][)\]]|[월화수목금토일]요일)\s*"
@@ -113,6 +115,7 @@ def parse_stamp(text: str, form: str | None = None) -> Stamp:
     """
     if form is not None:
         return _of_form(text, form)
+    text = _AS_FLOAT.sub(r"\1", text)
     if epoch := _EPOCH.fullmatch(text):
         return Stamp(datetime.fromtimestamp(int(epoch[1]), UTC).replace(tzinfo=None), UTC)
     if _DAYS.fullmatch(text):

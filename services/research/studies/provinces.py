@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hazecast.services.research.studies.asking import Option, Table, study
 from hazecast.services.research.studies.result import Result
-from hazecast.services.research.studies.trajectories import ArrivalOptions, home_of, paths_to, settings_of
+from hazecast.services.research.studies.trajectories import ArrivalOptions, home_of, paths_to, regions_to, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,9 @@ def _matched(
     arrival = paths["start"].values
     if measured.samples is not None:
         table = _chosen(
-            read_samples(measured.samples, times=True, unit=measured.unit), measured.element, measured.samples
+            read_samples(measured.samples, times=True, offset=True, unit=measured.unit),
+            measured.element,
+            measured.samples,
         )
         at_arrival = table.reindex(pd.DatetimeIndex(arrival))
         kept = at_arrival.notna().any(axis=1).to_numpy()
@@ -164,19 +166,15 @@ def _add_regions(
     result: Result, paths: xr.Dataset, at_arrival: pd.DataFrame, home: City, cell: float, unit: str
 ) -> None:
     """Add the source regions of each element (PSCF, CWT), as far as it has some."""
-    import numpy as np
     import pandas as pd
 
     from hazecast.forecast.studies.wind import plots as wind_plots
-    from hazecast.forecast.studies.wind.receptor import source_regions
     from hazecast.grids.errors import InputError
 
-    days = paths["start"].values.astype("datetime64[D]")
-    number = (days - days.min()).astype(np.int64)
     tables, without = {}, {}
     for name in at_arrival:
         try:
-            found = source_regions(paths, at_arrival[name].to_numpy(float), cell_degrees=cell, day=number)
+            found = regions_to(paths, at_arrival[name].to_numpy(float), cell)
         except InputError as error:
             # Such as one below its detection limit in most samples; its shares stand.
             without[str(name)] = str(error)

@@ -45,9 +45,14 @@ def cover(
 ) -> Result:
     """Take the sites (columns site, latitude, longitude) that have most people within a radius, one after another."""
     from hazecast.forecast.studies.quality.siting import cover as take
+    from hazecast.grids.errors import InputError
     from hazecast.grids.observations.sample_tables import read_labelled
 
     where = read_labelled(candidates, ["site"], ["latitude", "longitude"], once="site").set_index("site")
-    found = take(where, read_labelled(demand, [], ["latitude", "longitude", "weight"]), number, radius)
+    people = read_labelled(demand, [], ["latitude", "longitude", "weight"])
+    again = people.duplicated()
+    if again.any():
+        raise InputError(f"{demand}, line {people.index[again][0]}", "the same as an earlier row", "each cell once")
+    found = take(where, people, number, radius)
     summary = {"sites": list(found.index), "share": float(found["share"].iloc[-1]) if len(found) else 0.0}
     return Result(summary, {"sites": found}, printed=("sites",))

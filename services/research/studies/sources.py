@@ -184,16 +184,19 @@ def mass_balance(concentrations: OneTable, given: MeasurementOptions, sources: P
 
     values, errors, _ = _measured(concentrations, given)
     mass = None if given.total is None else _column(values, given.total, concentrations)
-    shares = read_samples(sources.profiles)
+    shares = read_samples(sources.profiles, unit="1")
     if sources.profile_uncertainties is None:
         spread = sources.profile_fraction * shares
     else:
-        spread = read_samples(sources.profile_uncertainties)
+        spread = read_samples(sources.profile_uncertainties, unit="1")
     species = [name for name in values.columns if name != given.total]
-    found = fit(values[species], errors[species], shares, spread, total=mass)
+    # One without a column of uncertainties is refused by its first sample, where a profile has it.
+    found = fit(values[species], errors.reindex(columns=species), shares, spread, total=mass)
     summary: dict[str, Any] = {
         "samples": len(values),
         "species": len([name for name in shares.columns if name in species]),
+        "species_without_profile": [name for name in species if name not in shares],
+        "species_of_profiles_not_measured": [str(name) for name in shares if name not in species],
         "mean_contributions": {k: round(float(v), 4) for k, v in found.contributions.mean().items()},
         "median_chi2": float(found.quality["chi2"].median()),
         "median_r2": float(found.quality["r2"].median()),

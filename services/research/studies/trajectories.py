@@ -49,7 +49,7 @@ class RegionOptions:
     observations: Annotated[
         Observations | None, Observed("Collection that holds the city: source regions are mapped.")
     ] = None
-    samples: Annotated[Path | None, Table("CSV of hourly samples, in place of a collection.")] = None
+    samples: Annotated[Path | None, Table("CSV of hourly samples, times with offset, in place of a collection.")] = None
     pollutant: Annotated[str, Option("Variable of the collection or column of the samples.")] = "pm25"
     unit: Annotated[str, Option("Unit of the samples.")] = _UG_M3
     cell: Annotated[float, Option("Cell of the source regions, degrees.")] = 0.5
@@ -227,28 +227,47 @@ def _clustered(paths: xr.Dataset, city: str, groups: int | None, note: str) -> R
     )
 
 
-def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionOptions) -> None:
-    """Add source regions by the concentrations observed at the arrivals."""
+def regions_to(paths: xr.Dataset, concentration: NDArray[np.floating], cell: float) -> xr.Dataset:
+    """Return source regions with their intervals.
+
+    Parameters
+    ----------
+    paths : xarray.Dataset (parcel, age)
+        As of `paths_to`.
+    concentration : float (parcel,)
+        At arrival.
+    cell : float
+        Degrees.
+
+    Returns
+    -------
+    xarray.Dataset (latitude, longitude)
+        As of `hazecast.forecast.studies.wind.receptor.source_regions`.
+    """
     import numpy as np
 
-    from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.forecast.studies.wind.receptor import source_regions
+
+    days = paths["start"].values.astype("datetime64[D]")
+    return source_regions(paths, concentration, cell_degrees=cell, day=(days - days.min()).astype(np.int64))
+
+
+def _add_regions(result: Result, paths: xr.Dataset, home: City, regions: RegionOptions) -> None:
+    """Add source regions by the concentrations observed at the arrivals."""
+    from hazecast.forecast.studies.wind import plots as wind_plots
     from hazecast.grids.errors import InputError
     from hazecast.services.research.species_wind import species_of
 
     if regions.samples is not None and regions.observations is not None:
         raise InputError("--observations, --samples", "both", "one of them")
     if regions.samples is not None:
-        series, _ = species_of(regions.samples, regions.pollutant, regions.unit)
+        series, _ = species_of(regions.samples, regions.pollutant, regions.unit, offset=True)
     else:
         if regions.unit != _UG_M3:
             raise InputError("--unit", regions.unit, f"{_UG_M3}, which collections are in")
         assert regions.observations is not None
         series = regions.observations.concentrations(home.id, regions.pollutant)
-    when = paths["start"].values
-    value = series.reindex(time=when).values
-    days = when.astype("datetime64[D]")
-    found = source_regions(paths, value, cell_degrees=regions.cell, day=(days - days.min()).astype(np.int64))
+    found = regions_to(paths, series.reindex(time=paths["start"].values).values, regions.cell)
     result.tables["source_regions"] = found.to_dataframe().dropna(subset=["cwt"])
     result.summary |= {
         "unit": regions.unit,

@@ -97,7 +97,9 @@ def _series_and_wind(
         raise InputError("--unit", measured.unit, f"{_UG_M3}, which collections are in")
     beside: tuple[xr.DataArray, xr.DataArray] | None
     if measured.samples is not None:
-        series, beside = species_of(measured.samples, measured.pollutant, measured.unit)
+        series, beside = species_of(
+            measured.samples, measured.pollutant, measured.unit, offset=above.weather is not None
+        )
     else:
         assert measured.observations is not None
         series, air = measured.observations.series(place, measured.pollutant)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from hazecast.services.web.answers import SMALLEST_COMPRESSED, compressible, takes_gzip
+from hazecast.services.web.answers import SMALLEST_COMPRESSED, compressible, names_tag, takes_gzip
 
 STATIC = Path(__file__).with_name("static")
 # Nothing inline but the page's own style, by its digest; nothing from elsewhere. Leaflet sets styles through the DOM, which
@@ -61,8 +61,7 @@ def answer(
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "X-Content-Type-Options": "nosniff",
     }
-    offered = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
-    if status == 200 and tag in offered:
+    if status == 200 and names_tag(request.headers.get("if-none-match", "").encode("latin-1"), tag.encode()):
         return Response(status_code=304, headers=headers)
     if compressible(media_type) and len(content) >= SMALLEST_COMPRESSED:
         headers["Vary"] += ", Accept-Encoding"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from starlette.datastructures import URL
 
 from hazecast.alerts.engine.warning import HazeWarning
 from hazecast.alerts.messages.atom import atom_feed
-from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cap_message, event_chain
+from hazecast.alerts.messages.cap import MEDIA_TYPE, Sender, cancel_message, cap_message, event_chain
 from hazecast.alerts.messages.geojson import feature_collection
 from hazecast.alerts.messages.texts import Language
 from hazecast.grids.errors import InputError
@@ -22,6 +22,7 @@ from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, public_version, recent_warnings, warnings_page
 from hazecast.services.store.store import Store
+from hazecast.services.store.withdrawal import withdrawn_messages
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
 from hazecast.services.web.drawn import product
@@ -177,7 +178,11 @@ def _feed(
 ) -> tuple[bytes, str | None]:
     simulated, keys = shows_simulated(service.store), from_cursor(cursor, datetime, str)
     after = None if keys is None else (keys[0], keys[1])
-    found = recent_warnings(service.store, simulated, at or service.clock(), _FEED_HOURS, after=after, limit=limit)
+    now = at or service.clock()
+    found = recent_warnings(service.store, simulated, now, _FEED_HOURS, after=after, limit=limit)
+    # What was withdrawn is on the first page alone.
+    since = now - timedelta(hours=_FEED_HOURS)
+    gone = () if after else withdrawn_messages(service.store, simulated=simulated, since=since)
     recent, following = cut(found, limit, lambda message: (message.issued, message.id))
     own = URL(f"/v1/warnings/feed.atom?{query or f'language={language}'}")
     content = atom_feed(
@@ -190,14 +195,15 @@ def _feed(
         why=explainer(service.store),
         page=str(own),
         following=None if following is None else address_of_page(own, following),
+        withdrawn=[(warning, moment) for warning, moment in gone if moment <= now],
     )
     return content, following
 
 
 @router.get("/warnings/{warning_id}.cap", response_class=Response, responses=NOT_FOUND | UNCHANGED | _CAP)
 def warning_as_cap(service: Given, warning_id: str, request: Request) -> Response:
-    """One warning message as CAP 1.2, signed where the service has a key."""
-    return _cap(service, _stored_warning(service.store, warning_id), request)
+    """One warning message as CAP 1.2, signed where the service has a key; the Cancel of one that was withdrawn."""
+    return _cap_of(service, warning_id, request)
 
 
 @router.get(
@@ -207,11 +213,11 @@ def warning_as_cap(service: Given, warning_id: str, request: Request) -> Respons
 )
 def warning(service: Given, request: Request, warning_id: str, form: AsFormat = None) -> Response:
     """One warning message with its evidence: a GeoJSON feature, or CAP 1.2 where that is preferred."""
-    found = _stored_warning(service.store, warning_id)
     if choose(request, form, ("geojson", "cap")) == "cap":
-        made = _cap(service, found, request)
+        made = _cap_of(service, warning_id, request)
         made.headers["Vary"] = "Accept"
         return made
+    found = _stored_warning(service.store, warning_id)
     cache_answer(request, modified=found.approval.at if found.approval else found.issued)
     feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=explainer(service.store))[
         "features"
@@ -237,8 +243,21 @@ async def areas(service: Given, request: Request, init_time: OfRun = None) -> Re
     return Response(content, media_type=GEOJSON)
 
 
-def _cap(service: Service, found: HazeWarning, request: Request) -> Response:
-    return Response(service.sign(unsigned_cap(service, found, request)), media_type=MEDIA_TYPE)
+def _cap_of(service: Service, name: str, request: Request) -> Response:
+    """Return a message as CAP, or the one that cancels it: whoever has it learns of that at its own address too."""
+    bare = name.removesuffix(".withdrawn")
+    found = None if bare != name else _found(service.store, bare)
+    if found is not None:
+        made = unsigned_cap(service, found, request)
+    else:
+        subject = bare.removesuffix(".simulated")
+        withdrawn = withdrawn_messages(service.store, name=subject, simulated=True if subject != bare else None)
+        if not withdrawn:
+            raise _unknown(name)
+        warning, at = withdrawn[0]
+        sender = _sender(service.settings, _base(service.settings, request))
+        made = cancel_message(warning, at, service.registry.city(warning.city), sender)
+    return Response(service.sign(made), media_type=MEDIA_TYPE)
 
 
 def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> bytes:
@@ -269,11 +288,19 @@ def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> byte
 
 def _stored_warning(store: Store, name: str) -> HazeWarning:
     """Return a message by its id or its CAP identifier, which marks simulated ones."""
-    bare = name.removesuffix(".simulated")
-    found = store.warning(bare, True if bare != name else None)
+    found = _found(store, name)
     if found is None:
-        raise HTTPException(404, f"warning: found {name}; expected the id of a stored warning")
+        raise _unknown(name)
     return found
+
+
+def _found(store: Store, name: str) -> HazeWarning | None:
+    bare = name.removesuffix(".simulated")
+    return store.warning(bare, True if bare != name else None)
+
+
+def _unknown(name: str) -> HTTPException:
+    return HTTPException(404, f"warning: found {name}; expected the id of a stored warning")
 
 
 def _checked(field: str, values: list[str] | None, known: Collection[str]) -> tuple[str, ...]:

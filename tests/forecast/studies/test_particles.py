@@ -176,6 +176,12 @@ def test_emission_factor_of_diluted_exhaust() -> None:
             exhaust_factors(*given, fuel_carbon=0.86)
     with pytest.raises(InputError, match="fuel carbon"):
         exhaust_factors(runs, masses, blanks, fuel_carbon=86)
+    # Runs are matched by name, not by place.
+    runs, masses, blanks = exhaust(random, 300.0)
+    as_given, turned = (exhaust_factors(runs, one, blanks, fuel_carbon=0.86).factors for one in (masses, masses[::-1]))
+    pd.testing.assert_frame_equal(as_given, turned)
+    with pytest.raises(InputError, match="run 0: found in one of the tables"):
+        exhaust_factors(runs, masses[1:], blanks, fuel_carbon=0.86)
 
 
 def test_commands(tmp_path) -> None:

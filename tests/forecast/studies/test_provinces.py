@@ -159,7 +159,7 @@ def test_command(tmp_path) -> None:
     metals = pd.DataFrame({"Zn": rng.lognormal(4, 0.4, len(when)), "Pb": rng.lognormal(3, 0.4, len(when))}, index=when)
     # Below its detection limit in most samples.
     metals["As"] = np.where(np.arange(len(when)) % 6 == 0, 3.0, 0.5)
-    metals.to_csv(tmp_path / "metals.csv", index_label="time")
+    metals.tz_localize("UTC").to_csv(tmp_path / "metals.csv", index_label="time")
     given = ["study", "provinces", "--city", "shanghai", "--weather", tmp_path / "wind.nc", "--every", "12"]
     given += [
         "--from",
@@ -190,7 +190,9 @@ def test_command(tmp_path) -> None:
     )
     printed = json.loads(run_command(*given, "--filters", tmp_path / "filters.csv", "--json"))
     assert printed["samples"] == len(rows)
+    metals.to_csv(tmp_path / "naive.csv", index_label="time")
     for words, message in (
+        (("--samples", tmp_path / "naive.csv"), "a time with its offset"),
         ((), "--samples, --filters"),
         (("--samples", tmp_path / "metals.csv", "--element", "Cu"), "found Cu"),
         (("--samples", tmp_path / "metals.csv", "--province", "Utopia"), "found Utopia"),

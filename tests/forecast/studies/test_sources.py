@@ -393,6 +393,22 @@ def test_command_mass_balance(files) -> None:
     assert set(printed["mean_contributions"]) == set(FOUR) and 0.9 < printed["median_mass_share"] < 1.1
 
 
+def test_mass_balance_names_the_species_that_it_cannot_use(tmp_path) -> None:
+    for name, text in (
+        ("con", "sample,K,Pb,Si,Zn\na,1.2,0.3,2.0,1\nb,0.8,0.4,1.1,1\n"),
+        ("unc", "sample,K,Pb,Si\na,0.1,0.03,0.2\nb,0.1,0.04,0.1\n"),
+        ("other", "sample,K,Si\na,0.1,0.2\nb,0.1,0.1\n"),
+        ("profiles", "source,K,Pb,Si,As\nwood,0.2,0.01,0.02,0.1\ndust,0.02,0.001,0.3,0.1\n"),
+    ):
+        (tmp_path / f"{name}.csv").write_text(text)
+    words = ["study", "mass-balance", tmp_path / "con.csv", "--profiles", tmp_path / "profiles.csv", "--json"]
+    found = json.loads(run_command(*words, "--uncertainties", tmp_path / "unc.csv"))
+    assert found["species"] == 3
+    assert found["species_without_profile"] == ["Zn"] and found["species_of_profiles_not_measured"] == ["As"]
+    with pytest.raises(InputError, match="uncertainty of Pb, sample a: found nan"):
+        run_command(*words, "--uncertainties", tmp_path / "other.csv")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -131,14 +131,16 @@ def test_levels_of_a_published_grib_file_are_told_apart(shared_data) -> None:
     assert float(high["u"].sel(latitude=slice(30, 50)).mean()) > 5.0
 
 
-def samples(path: Path, every: str = "h", wind: bool = True) -> Path:
+def samples(path: Path, every: str = "h", wind: bool = True, zone: str | None = "UTC") -> Path:
     """Write zinc that comes from the east (90 degrees), ng m-3."""
     random = np.random.default_rng(2)
     origin = random.uniform(0, 360, 300)
     table = pd.DataFrame({"Zn": 20 + 80 * (np.abs(origin - 90) < 20) + random.uniform(0, 5, 300)})
     if wind:
         table["wind_speed"], table["wind_direction"] = 3.0, origin
-    table.index = pd.date_range("2014-01-01", periods=300, freq=every).strftime("%Y-%m-%dT%H:%M")
+    table.index = pd.date_range("2014-01-01", periods=300, freq=every).strftime(
+        "%Y-%m-%dT%H:%M" + ("Z" if zone else "")
+    )
     table.to_csv(path, index_label="time")
     return path
 
@@ -165,6 +167,11 @@ def test_any_species_with_its_own_unit_has_its_wind_directions(tmp_path) -> None
     assert max(rows, key=rows.__getitem__) == 90.0 and found["unit"] == "ng m-3" and found["wind"] == "measured wind"
     above = ["--weather", str(levels(tmp_path / "era5.nc")), "--level", "850"]
     found = json.loads(CliRunner().invoke(app, [*run, *above]).stdout)
+    # Hours without an offset may be those of a clock in Beijing: beside other data, eight hours off.
+    samples(path, zone=None)
+    assert json.loads(CliRunner().invoke(app, run).stdout)["hours"] == 300
+    local = CliRunner().invoke(app, [*run, *above])
+    assert isinstance(local.exception, InputError) and "a time with its offset" in str(local.exception)
     hours = {row["origin"]: row["hours"] for row in found["conditional_probability"]}
     assert found["wind"] == "wind at 850 hPa" and hours.pop(270.0) == 300 and not any(hours.values())
     refused = CliRunner().invoke(app, [*run, "--level", "850"])

@@ -24,6 +24,8 @@ INTERLAB = "laboratory,value,uncertainty (%)\n" + "".join(f"l{n},{10 + 0.1 * n},
 REGIME = "sample,hcho,noy,no2 (ug/m3)\na,3,10,8\n"
 METALS = "time,Zn (ng/m3)\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n}\n" for n in range(24))
 
+CELLS = "site,latitude,longitude,weight\na,39,116,9\nb,39,116,9\n"
+SHARES = "source,K (%),Pb\na,1,2\n"
 NEWEST = "day,x\n" + "".join(f"2024-01-{12 - n:02d},{10 + n % 3}\n" for n in range(12))
 WIND = "time,Zn,wind_speed,wind_direction\n" + "".join(f"2024-01-01T{n:02d}:00Z,{n},2.5,90\n" for n in range(24))
 VEHICLES = "vehicle,co,hc,no,speed,acceleration,grade\n" + "".join(
@@ -48,6 +50,12 @@ VEHICLES = "vehicle,co,hc,no,speed,acceleration,grade\n" + "".join(
         (RUNS + "r1,101,8.1\n", "removal FILE", "line 8, column run: found r1"),
         (FACTORY + "r1,91,50000,10\n", "factory FILE FILE --production 1000", "line 6, column run: found r1"),
         (GAS + "r1,20,120,101000,8,0.08\n", "flue-gas FILE --oxygen 6", "line 3, column reading: found r1"),
+        (CELLS, "cover FILE --demand FILE --number 1 --radius 5", "line 3: found the same as an earlier row"),
+        (
+            SHARES,
+            "mass-balance FILE --uncertainties FILE --profiles FILE",
+            "column K: unit: found %; expected a share of 1",
+        ),
         (NEWEST, "chart FILE --column x", "2024-01-11: found after 2024-01-12; expected the oldest point first"),
         (GAS, "flue-gas FILE --oxygen 0.06", "reference oxygen: found 0.06; expected %"),
         (DUST + "b,1.3,1.1\n", "low-dust FILE --blank 0.2 --limit 10", "line 4, column sample: found b"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from lxml import etree
 from PIL import Image
 from shapely import get_coordinates
 from shapely.geometry import shape
@@ -19,6 +21,8 @@ from hazecast.grids.errors import InputError
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, warnings_page
 from hazecast.services.store.store import Store
+from hazecast.services.store.tables.forecasts import ForecastRun
+from hazecast.services.store.withdrawal import all_runs, withdraw_run
 from hazecast.services.web.app import create_app
 from hazecast.services.work.cycle import run_cycle
 from tests.support.cap_messages import NS, schema, texts_at
@@ -54,6 +58,47 @@ def test_a_warning_answers_by_what_is_accepted(client) -> None:
     assert client.get("/v1/warnings/nothing.cap").status_code == 404
     again = client.get(address, headers={"Accept": "application/cap+xml", "If-None-Match": cap.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_whoever_has_a_message_that_was_withdrawn_is_sent_its_cancel(settings, tmp_path) -> None:
+    shutil.copytree(settings.data_dir, tmp_path / "copy")
+    here = make_settings(data_dir=tmp_path / "copy", sender="haze@bureau.example")
+    service = TestClient(create_app(here))
+    before = service.get("/v1/warnings/feed.atom?language=en").content
+    name = first_id(service)
+    alert = parse(service.get(f"/v1/warnings/{name}.cap").content)
+    store = Store(here.database_url)
+    (run,) = all_runs(store)
+    columns = {
+        column.name: getattr(run, column.name) for column in ForecastRun.__table__.columns if column.name != "id"
+    }
+    with store.sessions.begin() as session:
+        # An earlier run, of which the service goes on to speak.
+        session.add(ForecastRun(**columns | {"init_time": run.init_time - timedelta(hours=12)}))
+    withdraw_run(store, run.id, by="duty desk", why="a sensor was wrong")
+    store.close()
+    # At its own address, which messages name, and at that of the Cancel, which the feed names.
+    for address in (f"{name}.cap", f"{name}.simulated.cap", f"{name}.simulated.withdrawn.cap"):
+        cancel = parse(service.get(f"/v1/warnings/{address}").content)
+        schema().assertValid(cancel)
+        assert texts_at(cancel, "msgType") == ["Cancel"] and texts_at(cancel, "status") == ["Test"]
+        (triplet,) = texts_at(cancel, "references")
+        assert triplet == ",".join(texts_at(alert, part)[0] for part in ("sender", "identifier", "sent"))
+        assert texts_at(cancel, "incidents") == texts_at(alert, "incidents")
+        assert texts_at(cancel, "identifier") == [f"{name}.simulated.withdrawn"]
+        assert texts_at(cancel, "sent")[0] > texts_at(alert, "sent")[0]
+    for language, word in (("en", "Withdrawn:"), ("zh", "撤回"), ("ja", "取り消し")):
+        feed = etree.fromstring(service.get(f"/v1/warnings/feed.atom?language={language}").content)
+        entries = feed.findall("a:entry", NS)
+        assert len(entries) == len(etree.fromstring(before).findall("a:entry", NS)) > 1
+        assert all(word in entry.findtext("a:title", "", NS) for entry in entries)
+        assert all(entry.find("a:category", NS).get("term") == "Cancel" for entry in entries)
+        for entry in entries[:2]:
+            link = entry.find("a:link", NS).get("href").removeprefix("http://testserver")
+            schema().assertValid(parse(service.get(link).content))
+        assert feed.findtext("a:updated", "", NS) == entries[0].findtext("a:updated", "", NS)
+    assert service.get(f"/v1/warnings/{name}").status_code == 404
+    assert service.get("/v1/warnings/nothing.withdrawn.cap").status_code == 404
 
 
 @pytest.mark.parametrize(
