@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from fastapi.testclient import TestClient
 
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.places.zone_places import doubts
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.client import Client
 from hazecast.services.core.settings import Settings
@@ -235,3 +237,25 @@ def test_a_new_city_is_forecast_by_the_next_cycle_and_shown_without_a_restart(cl
     client.put(f"{CITIES}/lyon", json=FIELDS | {"forecast": False})
     for path in ("/page/map.json", "/", "/v1/warnings", "/v1/forecasts/latest"):
         assert client.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("wrong", "notes"),
+    [
+        ({}, set()),
+        # Kashgar: far from its zone's place, and right.
+        ({"country": "CN", "latitude": 39.47, "longitude": 75.99, "time_zone": "Asia/Shanghai"}, set()),
+        ({"latitude": 4.836, "longitude": 45.764}, {"coordinates_swapped"}),
+        ({"time_zone": "Asia/Tokyo"}, {"zone_of_another_country"}),
+        ({"country": "XX"}, {"zone_of_another_country"}),
+        ({"country": "BR", "latitude": -46.63, "longitude": -23.55, "time_zone": "America/Sao_Paulo"},
+         {"coordinates_swapped"}),
+    ],
+)  # fmt: skip
+def test_a_zone_and_coordinates_that_do_not_fit_are_noted(client, wrong, notes) -> None:
+    found = client.post(f"{CITIES}/check", json=LYON | wrong).json()
+    assert set(found["notes"]) - {"english_only", "without_rules"} == notes
+
+
+def test_nothing_is_doubted_of_the_shipped_cities() -> None:
+    assert {name: doubts(city) for name, city in load_registry().cities.items() if doubts(city)} == {}
