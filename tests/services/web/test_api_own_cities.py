@@ -20,6 +20,8 @@ from hazecast.services.web.app import create_app
 from hazecast.services.web.schemas.own_cities import AdministeredCityOut
 from hazecast.services.work.cycle import run_cycle
 from tests.support.accounts import bearer
+from tests.support.console_world import draft
+from tests.support.delivery_world import World
 from tests.support.settings import make_settings
 
 CITIES = "/v1/administration/cities"
@@ -259,3 +261,32 @@ def test_a_zone_and_coordinates_that_do_not_fit_are_noted(client, wrong, notes) 
 
 def test_nothing_is_doubted_of_the_shipped_cities() -> None:
     assert {name: doubts(city) for name, city in load_registry().cities.items() if doubts(city)} == {}
+
+
+def test_a_city_whose_file_is_gone_takes_no_other_warning_with_it(tmp_path) -> None:
+    folder = tmp_path / "cities"
+    folder.mkdir()
+    world = World(tmp_path, cities_dir=folder, cache_seconds=0)
+    now = datetime.now(UTC)
+    add_account(world.store.sessions, "li-na", name="李娜", role="administrator", at=now)
+    client = TestClient(create_app(world.settings, clock=lambda: now), raise_server_exceptions=False)
+    head = bearer(world.store, "li-na")
+    assert client.post(CITIES, json=LYON, headers=head).status_code == 201
+    draft(world, now.replace(minute=0, second=0, microsecond=0), ("beijing", "lyon"))
+    ids = {one["proposed"]["city"]: one["id"] for one in client.get("/v1/drafts", headers=head).json()["items"]}
+    for name in ids.values():
+        client.post(f"/v1/drafts/{name}/approve", json={"reason": "agrees"}, headers=head)
+    (folder / "lyon.toml").unlink()
+    client = TestClient(create_app(world.settings, clock=lambda: now), raise_server_exceptions=False)
+    for state in ("in_force", "all"):
+        found = client.get("/v1/warnings", params={"state": state}).json()["features"]
+        assert [one["properties"]["city"] for one in found] == ["beijing"]
+    feed = client.get("/v1/warnings/feed.atom")
+    assert feed.status_code == 200 and "beijing" in feed.text and "lyon" not in feed.text
+    assert client.get("/").status_code == 200
+    for end in ("", ".cap"):
+        assert client.get(f"/v1/warnings/{ids['lyon']}{end}").status_code == 404
+        assert client.get(f"/v1/warnings/{ids['beijing']}{end}").status_code == 200
+    [check] = [one for one in client.get("/v1/readyz").json()["checks"] if one["name"] == "cities"]
+    assert check["status"] == "degraded"
+    world.close()
