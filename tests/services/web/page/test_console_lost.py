@@ -240,3 +240,32 @@ def test_a_field_that_is_emptied_is_not_said_to_be_saved(page, desk) -> None:
     one.get_by_label("Time zone of that hour").fill("")
     one.get_by_role("button", name="Save").click()
     expect(page.locator("#said")).to_have_text("Saved.")
+
+
+def test_a_draft_whose_time_is_over_says_so(page, desk) -> None:
+    waiting(desk, "foshan", hours=80)
+    sign_in(page, desk.site, desk.forecaster)
+    one = page.locator(".draft", has_text="Foshan")
+    expect(one.locator('[data-text="status"]')).to_contain_text("its time is over")
+    one.get_by_label("Reason").fill("agrees")
+    one.get_by_role("button", name="Approve as proposed").click()
+    page.locator("#ask button[value=yes]").click()
+    expect(one.locator(".problem.whole")).to_contain_text("expires")
+    one.get_by_role("button", name="Reject").click()
+    page.locator("#ask button[value=yes]").click()
+    expect(page.locator("#said")).to_have_text("Rejected.")
+
+
+def test_who_types_before_all_is_loaded_is_not_led_away(page, desk) -> None:
+    waiting(desk, "xiamen")
+    held: list = []
+    page.route("**/v1/account/keys", lambda route: held.append(route))
+    sign_in(page, desk.site, desk.forecaster)
+    reason = page.locator(".draft", has_text="Xiamen").get_by_label("Reason")
+    reason.focus()
+    page.keyboard.type("agrees ")
+    held[0].continue_()
+    expect(page.locator("#key-list tr").first).to_be_visible()
+    expect(page.locator("#said")).to_be_empty()
+    page.keyboard.type("with the ensemble")
+    expect(reason).to_have_value("agrees with the ensemble")

@@ -118,8 +118,9 @@ form.addEventListener("submit", async (event) => {
   if (!/^[\x21-\x7e]+$/.test(text)) return fail(say("no_key"));
   keep(text);
   field.value = "";
-  if (await enter()) find(document, "#console-title", HTMLElement).focus();
-  else field.focus();
+  if (!(await enter())) return field.focus();
+  // Not away from who began to type before the last part was there.
+  if (document.activeElement === document.body) find(document, "#console-title", HTMLElement).focus();
 });
 
 makeKeys();

@@ -17,7 +17,8 @@ export function isChanged(made) {
 
 /** How a draft stands, in words. @param {Draft} draft */
 export function statusOf(draft) {
-  const action = say(`draft_${draft.status}`);
+  const over = draft.status === "pending" && draft.proposed.kind !== "lift" && Date.parse(draft.proposed.expires) <= Date.now();
+  const action = say(over ? "draft_over" : `draft_${draft.status}`);
   return draft.by ? say("by", { action, by: draft.by, reason: draft.reason }) : action;
 }
 
