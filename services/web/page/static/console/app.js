@@ -43,7 +43,8 @@ function out(why = "") {
   if (why) fail(why);
 }
 
-async function enter() {
+/** Sign in with the key that is kept, and load what it may see. @param {boolean} [bySignIn] whether the reader asked for it just now */
+async function enter(bySignIn = false) {
   failed.hidden = true;
   tell(say("loading"));
   let who;
@@ -71,6 +72,8 @@ async function enter() {
   }
   parts.hidden = !any;
   find(document, "#nothing", HTMLElement).hidden = any;
+  // Before the lists come: who begins to work meanwhile keeps the focus.
+  if (bySignIn) find(document, "#console-title", HTMLElement).focus();
   const shown = sections.filter(([, scope]) => may(scope));
   await Promise.all(shown.map(async ([section, , load]) => {
     try {
@@ -101,8 +104,7 @@ form.addEventListener("submit", async (event) => {
   if (!/^[\x21-\x7e]+$/.test(text)) return fail(say("no_key"));
   keep(text);
   field.value = "";
-  if (await enter()) find(document, "#console-title", HTMLElement).focus();
-  else field.focus();
+  if (!await enter(true)) field.focus();
 });
 
 makeKeys();
