@@ -148,11 +148,15 @@ def amend(
     ConflictError
         As `approve`.
     InputError
-        As `approve`; also if nothing is changed, the level is unknown, a lift's level is changed, or the
+        As `approve`; also if nothing is changed, the level is unknown, a lift's level or times are changed, or the
         times contradict each other.
     """
     before = draft.proposed
     changes: dict[str, object] = {}
+    for name, given in (("onset", onset), ("expires", expires)):
+        # It begins when it is issued, and ends soon after: another time would be dropped.
+        if given is not None and before.kind == "lift":
+            raise InputError(f"draft {draft.id}: {name}", format_time(given), "no other time for a lift")
     if onset is not None:
         changes["onset"] = onset
     if expires is not None:

@@ -93,7 +93,9 @@ def warned_areas(
     start, end = window
     cities: dict[int, list[shapely.Geometry]] = {}
     for warning in warnings:
-        if warning.rule_set == ruleset.id and warning.onset < end and warning.expires > start:
+        # A city whose file is gone has no area.
+        known = registry.knows(warning.city)
+        if known and warning.rule_set == ruleset.id and warning.onset < end and warning.expires > start:
             area = city_area(registry.city(warning.city), registry)
             cities.setdefault(ruleset.level_of(warning.level).rank, []).append(area.geometry)
     ranks = sorted(cities)

@@ -119,6 +119,10 @@ class Registry(BaseModel):
         """Return whether it is the same object."""
         return self is other
 
+    def knows(self, city_id: str) -> bool:
+        """Return whether there is a city of that id, one that isn't forecast included."""
+        return city_id in self.cities or city_id in self.others
+
     def city(self, city_id: str) -> City:
         """Return a city, one that isn't forecast included.
 

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
-def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at: datetime) -> Account:
+def add_account(
+    sessions: Sessions, account_id: str, *, name: str, role: str, at: datetime, by: str = "command"
+) -> Account:
     """Store a new account.
 
     Parameters
@@ -36,6 +38,8 @@ def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at
         One of `ROLES`.
     at : datetime
         Aware.
+    by : str
+        Id of the account that asks, or ``command``; for the log.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def add_account(sessions: Sessions, account_id: str, *, name: str, role: str, at
             session.add(account)
     except IntegrityError as error:
         raise ConflictError("account", account_id, "an id that no account has yet") from error
-    log.info("account %s added as %s", account_id, role)
+    log.info("account %s added as %s by %s", account_id, role, by)
     return account
 
 
@@ -95,6 +99,7 @@ def change_account(
     name: str | None = None,
     role: str | None = None,
     disabled: bool | None = None,
+    by: str = "command",
 ) -> Account:
     """Change what is given of an account; it holds for its keys from their next request.
 
@@ -106,6 +111,8 @@ def change_account(
         Aware; when it was disabled, if it is.
     name, role : str, optional
     disabled : bool, optional
+    by : str
+        Id of the account that asks, or ``command``; for the log.
 
     Returns
     -------
@@ -132,9 +139,8 @@ def change_account(
             others = session.scalars(select(Account).where(Account.id != account_id))
             if not any(_administers(other) for other in others):
                 raise ConflictError(f"account {account_id}", "the only administrator", "another one first")
-    log.info(
-        "account %s changed: role %s, %s", account_id, account.role, "disabled" if account.disabled_at else "enabled"
-    )
+    state = "disabled" if account.disabled_at else "enabled"
+    log.info("account %s changed by %s: role %s, %s", account_id, by, account.role, state)
     return account
 
 

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, func, select
 
+from hazecast.services.core.places import city_registry
 from hazecast.services.core.settings import Settings
 from hazecast.services.scheduling.history import JobHistory, beat_fault
 from hazecast.services.store.database import current_revision, head_revision
@@ -95,6 +96,7 @@ def examine(store: Store, settings: Settings, now: datetime) -> Health:
     checks.append(_run_check(store, "forecast", lambda: _forecast(store, settings, now, found)))
     if found:
         checks.append(_run_check(store, "files", lambda: _files(found[0])))
+    checks.append(_run_check(store, "cities", lambda: _cities(store, settings, now)))
     checks.append(_run_check(store, "writing", lambda: _writing(store, settings)))
     checks.append(_run_check(store, "disk", lambda: _disk(settings)))
     return Health(tuple(checks), found[0] if found else None)
@@ -198,6 +200,15 @@ def _writing(store: Store, settings: Settings) -> Check:
     if refused:
         return Check("writing", "degraded", "the database can only be read: no forecast can be stored")
     return Check("writing", "ok", "the data folder and the database can be written")
+
+
+def _cities(store: Store, settings: Settings, now: datetime) -> Check:
+    registry = city_registry(settings)
+    standing = [one for simulated in (False, True) for one in store.warnings_in_force(now, simulated)]
+    unknown = sorted({one.city for one in standing if not registry.knows(one.city)})
+    if unknown:
+        return Check("cities", "degraded", f"with warnings in force, and no file names them: {', '.join(unknown)}")
+    return Check("cities", "ok", "those of the warnings in force are known")
 
 
 def _disk(settings: Settings) -> Check:

@@ -41,6 +41,7 @@ from hazecast.services.store.tables.forecasts import ForecastRun, Observation
 from hazecast.services.work.bulletin_edition import Edition, Found, imprint_of, places_label
 from hazecast.services.work.bulletin_reasons import as_reason
 from hazecast.services.work.explain import explainer
+from hazecast.services.work.known_places import of_known_cities
 from hazecast.services.work.public_haze import needs_approval
 from hazecast.services.work.stored_forecast import load_forecast
 
@@ -131,7 +132,7 @@ class Bulletins:
             chosen = [city for city in self._registry.cities.values() if city.id in held]
         if len(chosen) > MOST_CITIES:
             raise InputError("bulletin: cities", len(chosen), f"at most {MOST_CITIES}: name cities or a region")
-        warnings = self._store.warnings_in_force(now, run.simulated)
+        warnings = of_known_cities(self._store.warnings_in_force(now, run.simulated), self._registry)
         key = self._key(run, warnings, chosen, language, now)
         places = places_label(chosen, self._registry, whole=not cities)
         return Found(key, run, tuple(warnings), tuple(chosen), language, places)

@@ -309,4 +309,7 @@ def test_a_draft_that_no_longer_follows_on_what_stands_is_refused() -> None:
     lift = draft_of([issued], later, 0, 0, 0)
     with pytest.raises(InputError, match="lift"):
         amend(lift, [issued], RULES, by="Li Na", reason="no", at=later, level="red")
+    # It begins when it is issued and ends soon after: another time would be dropped without a word.
+    with pytest.raises(InputError, match="no other time for a lift"):
+        amend(lift, [issued], RULES, by="Li Na", reason="no", at=later, expires=later + HALF_DAY)
     assert approve(lift, [issued], by="Li Na", reason="over", at=later)[1].kind == "lift"

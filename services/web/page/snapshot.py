@@ -33,6 +33,7 @@ from hazecast.services.store.reads import degraded_reasons, public_version
 from hazecast.services.store.store import Store
 from hazecast.services.store.tables.forecasts import ForecastRun
 from hazecast.services.work.bulletin import issued_at
+from hazecast.services.work.known_places import of_known_cities
 from hazecast.services.work.stored_forecast import load_cities, stored_part
 
 log = logging.getLogger(__name__)
@@ -296,7 +297,7 @@ class Snapshots:
 
     def _warnings(self, run: ForecastRun | None, now: datetime) -> tuple[HazeWarning, ...]:
         in_force = self._store.warnings_in_force(now, bool(run and run.simulated))
-        return tuple(sorted(in_force, key=partial(_severity_order, book=self._book)))
+        return tuple(sorted(of_known_cities(in_force, self._registry), key=partial(_severity_order, book=self._book)))
 
     def _snapshot(
         self,

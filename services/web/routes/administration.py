@@ -35,11 +35,13 @@ def accounts(service: Given, _: Administrator) -> ItemsOut[AccountOut]:
 
 
 @router.post("", status_code=201, responses=DENIED | CONFLICT | INVALID)
-def add(service: Given, new: AccountIn, _: Administrator) -> AccountOut:
+def add(service: Given, new: AccountIn, who: Administrator) -> AccountOut:
     """Add an account; its first key is made under its keys."""
     with refusals_answered():
         return AccountOut.of(
-            add_account(service.store.sessions, new.id, name=new.name, role=new.role, at=service.clock())
+            add_account(
+                service.store.sessions, new.id, name=new.name, role=new.role, at=service.clock(), by=who.account_id
+            )
         )
 
 
@@ -51,12 +53,16 @@ def account(service: Given, account_id: AccountId, _: Administrator) -> AccountO
 
 
 @router.patch("/{account_id}", responses=_CHANGES)
-def change(service: Given, account_id: AccountId, changes: AccountChange, _: Administrator) -> AccountOut:
+def change(service: Given, account_id: AccountId, changes: AccountChange, who: Administrator) -> AccountOut:
     """Rename an account, give it another role, disable or enable it; its keys follow immediately."""
     with refusals_answered():
         return AccountOut.of(
             change_account(
-                service.store.sessions, account_id, at=service.clock(), **changes.model_dump(exclude_none=True)
+                service.store.sessions,
+                account_id,
+                at=service.clock(),
+                by=who.account_id,
+                **changes.model_dump(exclude_none=True),
             )
         )
 

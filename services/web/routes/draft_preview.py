@@ -35,7 +35,7 @@ def preview(
     """Show a draft, with changes or without, as it would go out now. Nothing is stored, sent or signed."""
     now = service.clock()
     try:
-        changes = changes_of(service, draft_id, given, simulated)
+        changes = changes_of(service, draft_id, given, simulated, who.name)
         message = message_of(service.store.sessions, service.book, draft_id, simulated, by=who.name, at=now, **changes)
     except InputError as error:
         raise Refusal(error) from error

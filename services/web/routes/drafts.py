@@ -17,6 +17,7 @@ from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.alerts.messages.warning_texts import compose
 from hazecast.grids.errors import InputError
 from hazecast.services.accounts.keys import Identity
+from hazecast.services.store.draft_preview import message_of
 from hazecast.services.store.draft_reads import audit_trail, draft_of, list_drafts
 from hazecast.services.store.drafts import Action, decide_draft
 from hazecast.services.store.drafts import Decider as DecidedBy
@@ -79,15 +80,13 @@ def draft(service: Given, draft_id: DraftId, _: Reader, simulated: Simulated = F
     """One draft with its texts, and its history: what was decided, by whom and why."""
     try:
         found = draft_of(service.store.sessions, draft_id, simulated)
+        place = service.registry.city(found.proposed.city)
+        texts = texts_of(service, found.proposed)
     except InputError as error:
         raise Refusal(error) from error
     audit = [AuditOut.model_validate(row) for row in audit_trail(service.store.sessions, simulated, draft_id)]
-    return AuditedDraftOut(
-        **DraftOut.of(found).model_dump(),
-        texts=texts_of(service, found.proposed),
-        area=as_geojson(city_area(service.registry.city(found.proposed.city), service.registry).geometry),
-        audit=audit,
-    )
+    area = as_geojson(city_area(place, service.registry).geometry)
+    return AuditedDraftOut(**DraftOut.of(found).model_dump(), texts=texts, area=area, audit=audit)
 
 
 @router.post("/decisions", responses=DENIED | INVALID)
@@ -151,7 +150,7 @@ def texts_of(service: Service, message: HazeWarning) -> list[DraftTextOut]:
     ]
 
 
-def changes_of(service: Service, draft_id: str, given: ChangeIn, simulated: bool) -> dict[str, Any]:
+def changes_of(service: Service, draft_id: str, given: ChangeIn, simulated: bool, by: str) -> dict[str, Any]:
     """Return what is changed of a draft, as the store takes it.
 
     Parameters
@@ -160,6 +159,8 @@ def changes_of(service: Service, draft_id: str, given: ChangeIn, simulated: bool
     draft_id : str
     given : ChangeIn
     simulated : bool
+    by : str
+        Who would decide.
 
     Returns
     -------
@@ -171,24 +172,31 @@ def changes_of(service: Service, draft_id: str, given: ChangeIn, simulated: bool
     UnknownError
         If there is no such draft.
     InputError
-        If the words may not be said.
+        If the words may not be said, or, where there are any, as `hazecast.services.store.draft_preview.message_of`.
     """
+    facts: dict[str, Any] = {"level": given.level, "onset": given.onset, "expires": given.expires}
+    if not given.texts:
+        return facts | {"texts": ()}
+    issued = message_of(service.store.sessions, service.book, draft_id, simulated, by=by, at=service.clock(), **facts)
     proposed = draft_of(service.store.sessions, draft_id, simulated).proposed
     edits = checked_edits(
         {language: Wording(**one.model_dump()) for language, one in given.texts.items()},
         proposed,
         service.book.rule_set(proposed.rule_set),
         service.registry.city(proposed.city),
-        why=explain(service.store, proposed) if given.texts else None,
+        issued=issued,
+        why=explain(service.store, proposed),
     )
-    return {"level": given.level, "onset": given.onset, "expires": given.expires, "texts": edits}
+    return facts | {"texts": edits}
 
 
 def _or_refused(
     service: Service, action: Action, draft_id: str, decision: DecisionIn, who: Identity, simulated: bool
 ) -> DraftOut:
     try:
-        changes = changes_of(service, draft_id, decision, simulated) if isinstance(decision, AmendmentIn) else {}
+        changes = (
+            changes_of(service, draft_id, decision, simulated, who.name) if isinstance(decision, AmendmentIn) else {}
+        )
         return DraftOut.of(_decided(service, action, draft_id, who, simulated, reason=decision.reason, **changes))
     except InputError as error:
         raise Refusal(error) from error
@@ -197,6 +205,9 @@ def _or_refused(
 def _decided(
     service: Service, action: Action, draft_id: str, who: Identity, simulated: bool, *, reason: str, **changes: Any
 ) -> Draft:
+    if action != "reject":
+        # A warning of a city that the service does not know can't be said.
+        service.registry.city(draft_of(service.store.sessions, draft_id, simulated).proposed.city)
     decided = decide_draft(
         service.store.sessions,
         service.book,

@@ -14,6 +14,7 @@ from hazecast.forecast.day_index import day_standard
 from hazecast.grids.errors import ConflictError, InputError, UnknownError
 from hazecast.grids.places.cities import City, Registry, load_registry
 from hazecast.grids.places.own import Entered
+from hazecast.grids.places.zone_places import doubts
 from hazecast.models.registry import NO_TRAINED_MODEL
 from hazecast.services.accounts.keys import Identity
 from hazecast.services.core.own_cities import (
@@ -215,6 +216,7 @@ def _checked(service: Service, registry: Registry, city: City) -> CheckedCityOut
         notes.append("without_rules")
     if city.id in load_registry().cities:
         notes.append("replaces_shipped")
+    notes.extend(doubts(city))
     others = registry.model_copy(update={"cities": {name: c for name, c in registry.cities.items() if name != city.id}})
     near = nearest(others, city.latitude, city.longitude) if others.cities else None
     return CheckedCityOut(

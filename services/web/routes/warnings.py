@@ -21,7 +21,6 @@ from hazecast.grids.times import format_time
 from hazecast.services.core.field_limits import at_most
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.reads import WarningFilter, next_change, public_version, recent_warnings, warnings_page
-from hazecast.services.store.store import Store
 from hazecast.services.store.withdrawal import withdrawn_messages
 from hazecast.services.web.answers import cache_answer
 from hazecast.services.web.dependencies import Given, Service
@@ -45,6 +44,7 @@ from hazecast.services.web.schemas.forecasts import FeatureCollectionOut
 from hazecast.services.web.selection import OfRun
 from hazecast.services.web.times import Time, Within
 from hazecast.services.work.explain import explain, explainer
+from hazecast.services.work.known_places import of_known_cities
 from hazecast.services.work.native_work import haze_polygons
 from hazecast.services.work.public_haze import areas_name
 
@@ -111,6 +111,7 @@ def warnings(
         after = None if keys is None else (keys[0], keys[1])
         messages = warnings_page(service.store, simulated, chosen, after=after, limit=limit)
         messages, following = cut(messages, limit, lambda message: (message.issued, message.id))
+        messages = of_known_cities(messages, service.registry)
         cache_answer(request)
     else:
         messages, following = _in_force(service, request, chosen, simulated, at, cursor, limit)
@@ -136,7 +137,7 @@ def _in_force(
     keys = from_cursor(cursor, datetime, str, str, str)
     fixed = at or (keys[0] if keys else None)
     now = fixed or service.clock()
-    standing = service.store.warnings_in_force(now, simulated)
+    standing = of_known_cities(service.store.warnings_in_force(now, simulated), service.registry)
     cache_answer(request, until=None if fixed else next_change(service.store, simulated, now, standing))
     after = keys[1:] if keys else ("", "", "")
     found = [one for one in standing if (one.rule_set, one.city, one.id) > after and chosen.meets(one)]
@@ -185,8 +186,9 @@ def _feed(
     gone = () if after else withdrawn_messages(service.store, simulated=simulated, since=since)
     recent, following = cut(found, limit, lambda message: (message.issued, message.id))
     own = URL(f"/v1/warnings/feed.atom?{query or f'language={language}'}")
+    cancelled = of_known_cities([warning for warning, moment in gone if moment <= now], service.registry)
     content = atom_feed(
-        recent,
+        of_known_cities(recent, service.registry),
         service.registry,
         service.book,
         _sender(service.settings, base),
@@ -195,7 +197,7 @@ def _feed(
         why=explainer(service.store),
         page=str(own),
         following=None if following is None else address_of_page(own, following),
-        withdrawn=[(warning, moment) for warning, moment in gone if moment <= now],
+        withdrawn=[(warning, moment) for warning, moment in gone if warning in cancelled],
     )
     return content, following
 
@@ -217,7 +219,7 @@ def warning(service: Given, request: Request, warning_id: str, form: AsFormat = 
         made = _cap_of(service, warning_id, request)
         made.headers["Vary"] = "Accept"
         return made
-    found = _stored_warning(service.store, warning_id)
+    found = _stored_warning(service, warning_id)
     cache_answer(request, modified=found.approval.at if found.approval else found.issued)
     feature: dict[str, Any] = feature_collection([found], service.registry, service.book, why=explainer(service.store))[
         "features"
@@ -246,7 +248,7 @@ async def areas(service: Given, request: Request, init_time: OfRun = None) -> Re
 def _cap_of(service: Service, name: str, request: Request) -> Response:
     """Return a message as CAP, or the one that cancels it: whoever has it learns of that at its own address too."""
     bare = name.removesuffix(".withdrawn")
-    found = None if bare != name else _found(service.store, bare)
+    found = None if bare != name else _found(service, bare)
     if found is not None:
         made = unsigned_cap(service, found, request)
     else:
@@ -255,6 +257,7 @@ def _cap_of(service: Service, name: str, request: Request) -> Response:
         if not withdrawn:
             raise _unknown(name)
         warning, at = withdrawn[0]
+        _must_be_known(service, warning)
         sender = _sender(service.settings, _base(service.settings, request))
         made = cancel_message(warning, at, service.registry.city(warning.city), sender)
     return Response(service.sign(made), media_type=MEDIA_TYPE)
@@ -286,17 +289,25 @@ def unsigned_cap(service: Service, found: HazeWarning, request: Request) -> byte
     )
 
 
-def _stored_warning(store: Store, name: str) -> HazeWarning:
+def _stored_warning(service: Service, name: str) -> HazeWarning:
     """Return a message by its id or its CAP identifier, which marks simulated ones."""
-    found = _found(store, name)
+    found = _found(service, name)
     if found is None:
         raise _unknown(name)
     return found
 
 
-def _found(store: Store, name: str) -> HazeWarning | None:
+def _found(service: Service, name: str) -> HazeWarning | None:
     bare = name.removesuffix(".simulated")
-    return store.warning(bare, True if bare != name else None)
+    found = service.store.warning(bare, True if bare != name else None)
+    if found is not None:
+        _must_be_known(service, found)
+    return found
+
+
+def _must_be_known(service: Service, warning: HazeWarning) -> None:
+    if not service.registry.knows(warning.city):
+        raise HTTPException(404, f"warning {warning.id}: found the city {warning.city}; expected one that a file names")
 
 
 def _unknown(name: str) -> HTTPException:

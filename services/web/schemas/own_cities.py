@@ -16,7 +16,7 @@ from hazecast.services.web.schemas.items import ItemsOut
 if TYPE_CHECKING:
     from hazecast.services.store.tables.places import CityChange
 
-Note = Literal["english_only", "without_rules", "replaces_shipped"]
+Note = Literal["english_only", "without_rules", "replaces_shipped", "zone_of_another_country", "coordinates_swapped"]
 
 
 class AdministeredCityOut(CityOut):

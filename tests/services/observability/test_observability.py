@@ -175,7 +175,7 @@ def test_readiness_names_every_check(client, store, settings) -> None:
     answer = client.get("/v1/readyz")
     assert answer.status_code == 200 and answer.json()["status"] == "ready"
     assert checks(answer) == dict.fromkeys(
-        ("database", "schema", "scheduler", "tables", "forecast", "files", "writing", "disk"), "ok"
+        ("database", "schema", "scheduler", "tables", "forecast", "files", "cities", "writing", "disk"), "ok"
     )
 
 

@@ -158,3 +158,13 @@ def test_a_role_taken_back_counts_at_the_next_request(client, store) -> None:
     add_account(store.sessions, "second", name="Second", role="administrator", at=datetime.now(UTC))
     change_account(store.sessions, "root", at=datetime.now(UTC), role="subscriber")
     assert client.get("/v1/accounts", headers=head).status_code == 403
+
+
+def test_the_log_says_who_added_and_changed_an_account(client, store, caplog) -> None:
+    name = next(account for account, role in ROLES.items() if role == "administrator")
+    head = bearer(store, name)
+    with caplog.at_level("INFO", logger="hazecast.services.accounts.accounts"):
+        client.post("/v1/accounts", json={"id": "hebei", "name": "Hebei", "role": "subscriber"}, headers=head)
+        client.patch("/v1/accounts/hebei", json={"disabled": True}, headers=head)
+    assert f"account hebei added as subscriber by {name}" in caplog.text
+    assert f"account hebei changed by {name}: role subscriber, disabled" in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -86,6 +86,8 @@ def test_words_that_would_change_a_fact_are_refused(client, world) -> None:
     for words, where in (
         ({"zh": {"comment": "PM2.5将达到9999微克"}}, "texts.zh.comment"),
         ({"en": {"comment": "From 3.77 to 4.88"}}, "texts.en.comment"),
+        ({"en": {"comment": "Below ½ km"}}, "found ½"),
+        ({"zh": {"comment": "等级Ⅳ"}}, "found Ⅳ"),
         ({"en": {"comment": "a\u0000b"}}, "comment"),
         ({"en": {"instruction": ""}}, "instruction"),
         ({"en": {"headline": "Blue"}}, "headline"),
@@ -140,3 +142,25 @@ def test_several_are_decided_at_once_each_by_itself(client, world) -> None:
     assert out == {"beijing", "shijiazhuang"} and drafts(client, head) == {}
     many = wanted | {"drafts": ["x"] * 201}
     assert client.post("/v1/drafts/decisions", json=many, headers=head).status_code == 422
+
+
+def test_a_comment_repeats_the_figures_of_the_message_as_it_goes_out(client, world) -> None:
+    head = bearer(world.store, "li-na")
+    address = f"/v1/drafts/{drafts(client, head)['beijing']}"
+    proposed = client.get(address, headers=head).json()
+    assert "80%" in texts(proposed["texts"])["en"]["description"]
+    said = {"texts": {"en": {"comment": "Still 80 % µg/m³."}}}
+    assert client.post(f"{address}/preview", json=said, headers=head).status_code == 200
+    # With another level the forecast's probability is no longer that of the message, and is not said.
+    raised = client.post(f"{address}/amend", json=WHY | said | {"level": "red"}, headers=head)
+    assert raised.status_code == 422 and "found 80" in raised.text, raised.text
+
+
+def test_a_draft_of_a_city_that_the_service_no_longer_knows_is_not_issued(client, world) -> None:
+    draft(world, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1), ("lyon",))
+    head = bearer(world.store, "li-na")
+    address = f"/v1/drafts/{drafts(client, head)['lyon']}"
+    for answer in (client.get(address, headers=head), client.post(f"{address}/approve", json=WHY, headers=head)):
+        assert answer.status_code == 422 and "found lyon" in answer.text
+    assert client.get("/v1/warnings").status_code == 200
+    assert client.post(f"{address}/reject", json=WHY, headers=head).json()["status"] == "rejected"

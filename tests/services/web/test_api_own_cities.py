@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from fastapi.testclient import TestClient
 
+from hazecast.grids.places.cities import load_registry
+from hazecast.grids.places.zone_places import doubts
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.client import Client
 from hazecast.services.core.settings import Settings
@@ -18,6 +20,8 @@ from hazecast.services.web.app import create_app
 from hazecast.services.web.schemas.own_cities import AdministeredCityOut
 from hazecast.services.work.cycle import run_cycle
 from tests.support.accounts import bearer
+from tests.support.console_world import draft
+from tests.support.delivery_world import World
 from tests.support.settings import make_settings
 
 CITIES = "/v1/administration/cities"
@@ -235,3 +239,54 @@ def test_a_new_city_is_forecast_by_the_next_cycle_and_shown_without_a_restart(cl
     client.put(f"{CITIES}/lyon", json=FIELDS | {"forecast": False})
     for path in ("/page/map.json", "/", "/v1/warnings", "/v1/forecasts/latest"):
         assert client.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("wrong", "notes"),
+    [
+        ({}, set()),
+        # Kashgar: far from its zone's place, and right.
+        ({"country": "CN", "latitude": 39.47, "longitude": 75.99, "time_zone": "Asia/Shanghai"}, set()),
+        ({"latitude": 4.836, "longitude": 45.764}, {"coordinates_swapped"}),
+        ({"time_zone": "Asia/Tokyo"}, {"zone_of_another_country"}),
+        ({"country": "XX"}, {"zone_of_another_country"}),
+        ({"country": "BR", "latitude": -46.63, "longitude": -23.55, "time_zone": "America/Sao_Paulo"},
+         {"coordinates_swapped"}),
+    ],
+)  # fmt: skip
+def test_a_zone_and_coordinates_that_do_not_fit_are_noted(client, wrong, notes) -> None:
+    found = client.post(f"{CITIES}/check", json=LYON | wrong).json()
+    assert set(found["notes"]) - {"english_only", "without_rules"} == notes
+
+
+def test_nothing_is_doubted_of_the_shipped_cities() -> None:
+    assert {name: doubts(city) for name, city in load_registry().cities.items() if doubts(city)} == {}
+
+
+def test_a_city_whose_file_is_gone_takes_no_other_warning_with_it(tmp_path) -> None:
+    folder = tmp_path / "cities"
+    folder.mkdir()
+    world = World(tmp_path, cities_dir=folder, cache_seconds=0)
+    now = datetime.now(UTC)
+    add_account(world.store.sessions, "li-na", name="李娜", role="administrator", at=now)
+    client = TestClient(create_app(world.settings, clock=lambda: now), raise_server_exceptions=False)
+    head = bearer(world.store, "li-na")
+    assert client.post(CITIES, json=LYON, headers=head).status_code == 201
+    draft(world, now.replace(minute=0, second=0, microsecond=0), ("beijing", "lyon"))
+    ids = {one["proposed"]["city"]: one["id"] for one in client.get("/v1/drafts", headers=head).json()["items"]}
+    for name in ids.values():
+        client.post(f"/v1/drafts/{name}/approve", json={"reason": "agrees"}, headers=head)
+    (folder / "lyon.toml").unlink()
+    client = TestClient(create_app(world.settings, clock=lambda: now), raise_server_exceptions=False)
+    for state in ("in_force", "all"):
+        found = client.get("/v1/warnings", params={"state": state}).json()["features"]
+        assert [one["properties"]["city"] for one in found] == ["beijing"]
+    feed = client.get("/v1/warnings/feed.atom")
+    assert feed.status_code == 200 and "beijing" in feed.text and "lyon" not in feed.text
+    assert client.get("/").status_code == 200
+    for end in ("", ".cap"):
+        assert client.get(f"/v1/warnings/{ids['lyon']}{end}").status_code == 404
+        assert client.get(f"/v1/warnings/{ids['beijing']}{end}").status_code == 200
+    [check] = [one for one in client.get("/v1/readyz").json()["checks"] if one["name"] == "cities"]
+    assert check["status"] == "degraded"
+    world.close()

@@ -557,9 +557,9 @@ def test_axe_finds_nothing_and_narrow_screens_scroll_one_way(browser, desk, sche
 
 def test_a_draft_is_decided_by_keyboard_alone(page, desk) -> None:
     init = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
-    draft(desk.world, init, ("langfang",))
+    draft(desk.world, init, ("anshan",))
     sign_in(page, desk.site, desk.forecaster)
-    one = page.locator(".draft", has_text="Langfang")
+    one = page.locator(".draft", has_text="Anshan")
     expect(one).to_be_visible()
     one.get_by_label("Reason").focus()
     page.keyboard.type("agrees with the ensemble")

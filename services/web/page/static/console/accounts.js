@@ -26,7 +26,7 @@ function article(account) {
   fill(form, account);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(form, () => change(made, account, values(form)));
+    attempt(form, () => change(made, account, values(form, true)));
   });
   const toggle = find(form, '[data-do="toggle"]', HTMLButtonElement);
   toggle.textContent = (account.disabled_at ? toggle.dataset.enable : toggle.dataset.disable) ?? "";

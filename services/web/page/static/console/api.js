@@ -9,13 +9,15 @@ export class Problem extends Error {
    * @param {string} detail
    * @param {{field: string, reason: string}[]} [errors]
    * @param {string | null} [wait] seconds until the next try
+   * @param {boolean} [unknown] whether what was asked may have been done all the same: no answer of the API came
    */
-  constructor(status, detail, errors = [], wait = null) {
+  constructor(status, detail, errors = [], wait = null, unknown = false) {
     super(detail);
     this.status = status;
     this.detail = detail;
     this.errors = errors;
     this.wait = wait;
+    this.unknown = unknown;
   }
 }
 
@@ -51,12 +53,14 @@ export async function ask(method, path, body) {
     answer = await fetch(`/v1${path}`, { method, headers, body: sent, cache: "no-store", credentials: "omit" });
     text = await answer.text();
   } catch {
-    throw new Problem(0, "");
+    throw new Problem(0, "", [], null, method !== "GET");
   }
   const content = read(text);
   if (answer.ok) return content;
   const wait = answer.headers.get("Retry-After");
-  throw new Problem(answer.status, content?.detail ?? answer.statusText, content?.errors ?? [], wait);
+  // A failure that is told by something before the API says nothing of what the API did.
+  const unknown = method !== "GET" && answer.status >= 500 && !content?.detail;
+  throw new Problem(answer.status, content?.detail ?? answer.statusText, content?.errors ?? [], wait, unknown);
 }
 
 /** @param {string} text */

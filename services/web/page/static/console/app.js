@@ -2,10 +2,12 @@
 
 import { accounts, makeAccounts } from "./accounts.js";
 import { ask, forget, keep, key, Problem } from "./api.js";
-import { cities, makeCities } from "./cities.js";
+import { restoreReason } from "./bulk.js";
+import { blankCity, cities, makeCities } from "./cities.js";
 import { drafts } from "./drafts.js";
 import { keys, makeKeys } from "./keys.js";
 import { subscriptions } from "./subscriptions.js";
+import { forgetTyped, typedBy } from "./typed.js";
 import { allow, explain, find, may, moment, put, say, tell } from "./view.js";
 
 const form = find(document, "#sign-in", HTMLFormElement);
@@ -13,6 +15,8 @@ const field = find(document, "#key", HTMLInputElement);
 const failed = find(document, "#failed", HTMLElement);
 const me = find(document, "#me", HTMLElement);
 const parts = find(document, "#parts", HTMLElement);
+/** Who was signed in before. */
+let last = "";
 /** @type {[HTMLElement, string, (own: string) => Promise<void>][]} */
 const sections = [
   [find(document, "#drafts", HTMLElement), "drafts:read", drafts],
@@ -28,11 +32,18 @@ function fail(text) {
   failed.hidden = false;
 }
 
+/** Forget what was entered in forms for something new. */
+function blank() {
+  for (const one of document.querySelectorAll("#new-subscription form")) one.remove();
+  for (const one of document.querySelectorAll("#new-key form, #new-account form")) if (one instanceof HTMLFormElement) one.reset();
+  blankCity();
+}
+
 /** Show the way in, and nothing of what was. @param {string} [why] */
 function out(why = "") {
   forget();
   for (const [section] of sections) section.hidden = true;
-  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #city-list, #city-notes, #account-list, #notices, #new-subscription form")) list.replaceChildren();
+  for (const list of document.querySelectorAll("#draft-list, #subscription-list, #key-list, #city-list, #city-notes, #account-list, #notices")) list.replaceChildren();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   find(document, "#bulk", HTMLFormElement).reset();
   find(document, "#draft-others", HTMLElement).textContent = "";
@@ -61,6 +72,10 @@ async function enter(bySignIn = false) {
     return false;
   }
   allow(document, who.scopes);
+  typedBy(who.id);
+  if (who.id !== last) blank();
+  last = who.id;
+  restoreReason();
   form.hidden = true;
   me.hidden = false;
   put(me, { name: who.name, id: who.id, role: say(`role_${who.role}`), key: who.key, expires: "–" });
@@ -94,6 +109,8 @@ window.addEventListener("hazecast:ended", () => out(say("ended")));
 window.addEventListener("hazecast:again", () => enter());
 find(document, "#sign-out", HTMLButtonElement).addEventListener("click", () => {
   out();
+  forgetTyped();
+  blank();
   field.focus();
 });
 form.addEventListener("submit", async (event) => {

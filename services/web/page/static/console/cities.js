@@ -189,6 +189,11 @@ function open(city) {
   find(form, 'button[value="new"]', HTMLButtonElement).hidden = !city;
 }
 
+/** Make the form one for a new city again. */
+export function blankCity() {
+  open(null);
+}
+
 /** @param {City} city */
 async function edit(city) {
   open(city);

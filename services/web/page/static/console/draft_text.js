@@ -30,6 +30,14 @@ export function fillWords(box, texts) {
   }));
 }
 
+/** Put back what was typed before. @param {HTMLElement} box @param {Record<string, string>} given by language and part */
+export function setWords(box, given) {
+  for (const field of box.querySelectorAll("textarea")) {
+    const of = /** @type {HTMLElement} */ (field.closest("[data-of]")).dataset.of;
+    field.value = given[`${of}.${field.dataset.part}`] ?? field.value;
+  }
+}
+
 /** Return what differs from the engine's words, as the API takes it. @param {HTMLElement} box */
 export function changedWords(box) {
   /** @type {Record<string, Record<string, string>>} */

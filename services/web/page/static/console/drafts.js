@@ -3,9 +3,8 @@
 import { ask } from "./api.js";
 import { countChosen, makeBulk } from "./bulk.js";
 import { drawArea } from "./draft_map.js";
-import { changedWords, fillWords, preview } from "./draft_text.js";
-import { attempt, copy, facts, find, language, may, moment, put, say, sure, tell } from "./view.js";
-import { toInput, toTime } from "./zones.js";
+import { decisions, isChanged, path, statusOf } from "./draft_decide.js";
+import { attempt, copy, facts, find, language, may, moment, put, say, tell } from "./view.js";
 
 const ASK_MS = 60_000;
 const list = find(document, "#draft-list", HTMLElement);
@@ -14,9 +13,9 @@ const simulated = find(document, "#draft-simulated", HTMLInputElement);
 const news = find(document, "#draft-news", HTMLElement);
 const section = find(document, "#drafts", HTMLElement);
 const more = find(document, "#draft-more", HTMLButtonElement);
-/** The first page as it is shown, and where the next one begins. */
-let shown = "";
-/** @type {string | null} */
+/** The drafts that are shown, in their order. @type {Draft[]} */
+let shown = [];
+/** Where the next page begins. @type {string | null} */
 let next = null;
 
 /** @typedef {{time: string, pm25: number | null, relative_humidity: number | null, visibility: number | null, level: number, basis: string, values: Record<string, number>, observed_hours: number | null}} Evidence */
@@ -26,7 +25,7 @@ let next = null;
 
 export async function drafts() {
   const found = await asked();
-  shown = ids(found.items);
+  shown = [];
   news.hidden = true;
   list.replaceChildren();
   add(found);
@@ -36,6 +35,7 @@ export async function drafts() {
 /** @param {{items: Draft[], next: string | null}} found */
 function add(found) {
   list.append(...found.items.map(article));
+  shown.push(...found.items);
   next = found.next;
   more.hidden = !next;
   empty();
@@ -89,7 +89,7 @@ function article(draft) {
       say("run", { time: moment(message.run_init_time, zone) }),
       message.weather_source,
     ].filter(Boolean).join(" · "),
-    status: draft.by ? say("by", { action: say(`draft_${draft.status}`), by: draft.by, reason: draft.reason }) : say(`draft_${draft.status}`),
+    status: statusOf(draft),
     zone,
   });
   const more = find(made, ".more", HTMLDetailsElement);
@@ -102,9 +102,27 @@ function article(draft) {
   if (open) {
     box.value = draft.id;
     box.dataset.headline = headline;
-    decisions(made, draft, zone, headline);
+    decisions(made, draft, zone, headline, decided);
   } else box.remove();
   return made;
+}
+
+/**
+ * Show what was decided. The list is not fetched for it: what came meanwhile is announced, never taken as seen.
+ * @param {HTMLElement} made @param {Draft} draft as it is now
+ */
+function decided(made, draft) {
+  const at = shown.findIndex((one) => one.id === draft.id);
+  if (status.value === "pending") {
+    made.remove();
+    shown.splice(at, 1);
+  } else {
+    made.replaceWith(article(draft));
+    shown[at] = draft;
+  }
+  empty();
+  section.focus();
+  look();
 }
 
 /** From when to when a message is for, on a clock; by default the bureau's. @param {Message} message @param {string} [zone] */
@@ -173,66 +191,12 @@ function evidence(one, message, zone) {
   return row;
 }
 
-/** @param {HTMLElement} made @param {Draft} draft @param {string} zone @param {string} headline */
-function decisions(made, draft, zone, headline) {
-  const form = find(made, "form", HTMLFormElement);
-  const message = draft.proposed;
-  const level = find(form, '[name="level"]', HTMLSelectElement);
-  const onset = find(form, '[name="onset"]', HTMLInputElement);
-  const expires = find(form, '[name="expires"]', HTMLInputElement);
-  for (const one of facts.rules[message.rule_set]?.levels ?? []) level.add(new Option(one.name, one.id));
-  level.value = message.level;
-  onset.value = toInput(message.onset, zone);
-  expires.value = toInput(message.expires, zone);
-  form.hidden = false;
-  const words = find(form, ".wordings", HTMLElement);
-  const amend = find(form, ".amend", HTMLDetailsElement);
-  amend.addEventListener("toggle", () => {
-    if (amend.open && !words.firstChild) attempt(form, async () => fillWords(words, (await ask("GET", path(draft))).texts));
-  });
-  const texts = () => changedWords(words);
-  const changes = () => ({
-    ...(level.value !== message.level && { level: level.value }),
-    ...(onset.value !== toInput(message.onset, zone) && { onset: toTime(onset.value, zone) }),
-    ...(expires.value !== toInput(message.expires, zone) && { expires: toTime(expires.value, zone) }),
-    ...(Object.keys(texts()).length && { texts: texts() }),
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const action = /** @type {HTMLButtonElement} */ (event.submitter).value;
-    const changed = changes();
-    attempt(form, async () => {
-      if (action === "preview") return preview(find(form, ".preview", HTMLElement), path(draft, "/preview"), changed, draft.id);
-      if (action === "approve" && Object.keys(changed).length) {
-        const place = find(form, ".problem.whole", HTMLElement);
-        place.textContent = say("has_changes");
-        place.hidden = false;
-        return;
-      }
-      if (!(await sure(say(`ask_${action}`, { headline })))) return;
-      const reason = find(form, "textarea", HTMLTextAreaElement).value;
-      const decided = await ask("POST", path(draft, `/${action}`), action === "amend" ? { ...changed, reason } : { reason });
-      if (status.value === "pending") made.remove();
-      else made.replaceWith(article(decided));
-      shown = ids((await asked()).items);
-      empty();
-      section.focus();
-      tell(say(`done_${decided.status}`));
-    });
-  });
-}
-
-/** @param {Draft} draft @param {string} [more] */
-function path(draft, more = "") {
-  return `/drafts/${encodeURIComponent(draft.id)}${more}?simulated=${draft.proposed.simulated}`;
-}
-
 /** Say that the list is no longer what waits; a form that is being filled in stays as it is. */
 async function look() {
   if (section.hidden || document.visibilityState !== "visible") return;
   try {
-    const found = ids((await asked()).items);
-    if (section.hidden || found === shown) return;
+    const found = await asked();
+    if (section.hidden || isShown(found)) return;
     news.textContent = say("new_drafts");
     news.hidden = false;
   } catch {
@@ -240,8 +204,16 @@ async function look() {
   }
 }
 
+/** Whether a first page, fetched anew, is what is shown. @param {{items: Draft[], next: string | null}} found */
+function isShown(found) {
+  const both = Math.min(found.items.length, shown.length);
+  // One page may be longer than the other: pages that were added, or drafts that moved up since some were decided.
+  const longer = found.items.length > shown.length ? next : found.items.length < shown.length ? found.next : "none";
+  return Boolean(longer) && ids(found.items.slice(0, both)) === ids(shown.slice(0, both));
+}
+
 for (const control of [status, simulated]) control.addEventListener("change", () => attempt(section, drafts));
 more.addEventListener("click", () => attempt(section, async () => add(await asked(next))));
 find(document, "#draft-reload", HTMLButtonElement).addEventListener("click", () => attempt(section, drafts));
-makeBulk(() => drafts(), () => simulated.checked);
+makeBulk(() => drafts(), () => simulated.checked, isChanged);
 window.setInterval(look, ASK_MS);

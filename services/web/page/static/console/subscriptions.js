@@ -14,8 +14,8 @@ const USUAL = { kinds: ["warning"], languages: ["zh"], formats: ["pdf"], bulleti
 export async function subscriptions() {
   const { items: found } = await ask("GET", "/subscriptions");
   show(found);
-  making.querySelector("form")?.remove();
-  if (may("subscriptions:write")) making.append(newForm());
+  // What is being entered stays.
+  if (may("subscriptions:write") && !making.querySelector("form")) making.append(newForm());
 }
 
 /** @param {Subscription[]} found */
@@ -120,7 +120,7 @@ function edit(made, of) {
   fill(form, of);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(form, () => change(made, of, values(form)));
+    attempt(form, () => change(made, of, values(form, true)));
   });
   editor.append(form);
   find(form, "input", HTMLInputElement).focus();

@@ -110,7 +110,8 @@ export function tell(text) {
 /** @param {unknown} error */
 export function explain(error) {
   if (!(error instanceof Problem)) throw error;
-  if (error.status === 0) return say("failed");
+  if (error.unknown) return say("unknown");
+  if (error.status === 0) return error.detail || say("failed");
   if (error.status === 429 && error.wait) return say("limited", { seconds: error.wait });
   if (error.status === 409 || error.status === 404) return say("gone", { detail: error.detail });
   if (error.status === 422) return say("wrong");
@@ -195,8 +196,9 @@ export function showProblem(root, error) {
 /**
  * Return what a form holds, by the API's names; empty fields are left out, the API knows what is then meant.
  * @param {HTMLFormElement} form
+ * @param {boolean} [emptied] for a change, where what is left out stays: empty fields are in it, as empty texts
  */
-export function values(form) {
+export function values(form, emptied = false) {
   /** @type {Record<string, any>} */
   const found = {};
   for (const field of form.elements) {
@@ -205,8 +207,9 @@ export function values(form) {
       else (found[field.name] ??= []).push(...(field.checked ? [field.value] : []));
     } else if (field instanceof HTMLInputElement && field.type === "number") {
       if (field.value !== "") found[field.name] = Number(field.value);
+      else if (emptied) found[field.name] = "";
     } else if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) {
-      if (field.name && field.value !== "") found[field.name] = field.value;
+      if (field.name && (emptied || field.value !== "")) found[field.name] = field.value;
     }
   }
   return found;
