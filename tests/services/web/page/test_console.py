@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.errors import ConflictError
@@ -443,6 +443,21 @@ def test_an_administrator_adds_a_city_after_a_look_at_its_area_changes_and_withd
     page.select_option("#city-which", "all")
     page.fill("#city-filter", "kitakyu")
     expect(page.locator("#city-list tr[data-id]:visible")).to_have_count(1)
+
+
+def test_who_begins_to_work_while_lists_are_loaded_keeps_the_focus(page, desk) -> None:
+    draft(desk.world, datetime.now(UTC).replace(minute=0, second=0, microsecond=0), ("cangzhou",))
+    held: list[Route] = []
+    page.route("**/v1/account/keys*", lambda route: held.append(route))
+    sign_in(page, desk.site, desk.forecaster)
+    expect(page.locator("#console-title")).to_be_focused()
+    reason = page.locator(".draft", has_text="Cangzhou").get_by_label("Reason")
+    reason.focus()
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.locator("#key-list")).to_contain_text("this key")
+    expect(reason).to_be_focused()
 
 
 @pytest.mark.slowest

@@ -54,7 +54,8 @@ function out(why = "") {
   if (why) fail(why);
 }
 
-async function enter() {
+/** Sign in with the key that is kept, and load what it may see. @param {boolean} [bySignIn] whether the reader asked for it just now */
+async function enter(bySignIn = false) {
   failed.hidden = true;
   tell(say("loading"));
   let who;
@@ -86,6 +87,8 @@ async function enter() {
   }
   parts.hidden = !any;
   find(document, "#nothing", HTMLElement).hidden = any;
+  // Before the lists come: who begins to work meanwhile keeps the focus.
+  if (bySignIn) find(document, "#console-title", HTMLElement).focus();
   const shown = sections.filter(([, scope]) => may(scope));
   await Promise.all(shown.map(async ([section, , load]) => {
     try {
@@ -118,9 +121,7 @@ form.addEventListener("submit", async (event) => {
   if (!/^[\x21-\x7e]+$/.test(text)) return fail(say("no_key"));
   keep(text);
   field.value = "";
-  if (!(await enter())) return field.focus();
-  // Not away from who began to type before the last part was there.
-  if (document.activeElement === document.body) find(document, "#console-title", HTMLElement).focus();
+  if (!await enter(true)) field.focus();
 });
 
 makeKeys();
