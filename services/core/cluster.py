@@ -13,6 +13,8 @@ from hazecast.grids.extras import requires
 if TYPE_CHECKING:
     from distributed import Client
 
+# Where Dask shows its state; any free port.
+HERE = "127.0.0.1:0"
 # Called with the number of parts done and in all.
 Progress = Callable[[int, int], None]
 
@@ -40,7 +42,9 @@ def dask_client(address: str | None) -> Client:
             processes=False,
             n_workers=1,
             threads_per_worker=os.cpu_count() or 1,
-            dashboard_address=None,
+            # Without an address they would be open to the network, at the port 8787 that another process may have.
+            dashboard_address=HERE,
+            worker_dashboard_address=HERE,
             memory_limit=0,
             silence_logs=logging.ERROR,
             set_as_default=False,

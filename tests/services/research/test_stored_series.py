@@ -18,6 +18,7 @@ from hazecast.grids.observations.collections import MonitorData
 from hazecast.grids.places.cities import load_registry
 from hazecast.models.series import HourlySeries
 from hazecast.models.windows import balanced, window_set
+from hazecast.services.core.cluster import HERE
 from hazecast.services.research.stored_series import ArchiveSource, build_series, stored_series
 from tests.support.training_data import START
 
@@ -91,6 +92,8 @@ def test_an_archive_gives_each_block_its_own_cities(tmp_path) -> None:
 @pytest.mark.slowest
 def test_a_cluster_of_processes_computes_the_same(tmp_path) -> None:
     build_series(made, PLACES, tmp_path / "threads", at_once=2)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=HERE, worker_dashboard_address=HERE, memory_limit=0
+    ) as cluster:
         build_series(made, PLACES, tmp_path / "cluster", at_once=2, scheduler_address=cluster.scheduler_address)
     assert contents(tmp_path / "threads") == contents(tmp_path / "cluster")

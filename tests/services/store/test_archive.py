@@ -24,6 +24,7 @@ from hazecast.grids.contract import WEATHER, describe
 from hazecast.grids.errors import InputError
 from hazecast.grids.places.cities import load_registry
 from hazecast.grids.weather.archive_layout import presence, present_names
+from hazecast.services.core.cluster import HERE
 from hazecast.services.store.weather_archive import WeatherArchive, Written, prune_weather_archive
 from hazecast.services.work.ingest.archive import build_weather_archive
 from tests.support.paths import ROOT
@@ -203,7 +204,12 @@ def build(files: Path, target: Path, **options: object) -> dict[str, bytes]:
 def test_a_build_on_threads_and_on_a_cluster_is_the_same(files, tmp_path) -> None:
     on_threads = build(files, tmp_path / "threads")
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=HERE,
+        worker_dashboard_address=HERE,
+        memory_limit=0,
     ) as cluster:
         on_cluster = build(files, tmp_path / "cluster", scheduler_address=cluster.scheduler_address)
     assert on_threads == on_cluster

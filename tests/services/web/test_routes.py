@@ -148,7 +148,7 @@ def test_readiness_goes_by_the_clock(service, clock) -> None:
     clock.now = INIT + timedelta(hours=service.settings.answers.stale_after_hours, minutes=6)
     unready = operation.readyz(service)
     assert isinstance(unready, Response) and unready.status_code == 503
-    assert "forecast" in content(unready)["detail"] and len(content(unready)["checks"]) == 8
+    assert "forecast" in content(unready)["detail"] and len(content(unready)["checks"]) == 9
 
 
 def test_days_are_the_citys_own(service) -> None:
