@@ -11,6 +11,7 @@ from html import unescape
 
 from hazecast.grids.errors import InputError
 from hazecast.grids.observations.packed import LARGEST
+from hazecast.grids.observations.tables.written_stamps import DAYS
 
 # Rows times columns of a sheet: half a gigabyte in the reader.
 _MOST_CELLS = 10_000_000
@@ -18,8 +19,6 @@ _PLACE = re.compile(rb"""\br=["']([A-Za-z]{0,3})(\d{1,9})["']""")
 _SHEET = b"sheetData"
 _OPEN_ROW, _OPEN_VALUE = b"<table:table-row", b"office:value"
 _FROM_1904 = re.compile(rb"""\bdate1904=["'](?:1|true)["']""")
-# Days with a fraction, as `hazecast.grids.observations.tables.written_stamps` takes them for times.
-_DAYS = re.compile(r"[45]\d{4}\.\d+")
 # Sheets of a workbook by their names, and the parts that they are; a formula with what was computed of it.
 _SHEETS = re.compile(rb"""<(?:\w+:)?sheet\b[^>]*>""")
 _RELATIONS = re.compile(rb"""<(?:\w+:)?Relationship\b[^>]*>""")
@@ -133,7 +132,7 @@ def refuse_plain_days(cells: list[list[str]], where: str) -> None:
         If one does: such numbers are taken for days since 1899-12-30.
     """
     for row in cells:
-        found = next((cell for cell in row if _DAYS.fullmatch(cell)), None)
+        found = next((cell for cell in row if DAYS.fullmatch(cell)), None)
         if found is not None:
             raise InputError(where, f"{found} in a workbook that counts days from 1904", "days shown as dates")
 

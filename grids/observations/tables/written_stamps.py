@@ -34,7 +34,7 @@ _YEAR_LAST = re.compile(
 # Seconds, or thousandths of them, since 1970: from 2001 to 2030, which no date without marks is taken for.
 _EPOCH = re.compile(r"(1[0-8]\d{8})(?:\d{3})?")
 # Days since 1899-12-30 with their fraction, from 2009 to 2054, as a spreadsheet holds times that are not shown as such.
-_DAYS = re.compile(r"[45]\d{4}\.\d+")
+DAYS = re.compile(r"[45]\d{4}\.\d+")
 # What a program that takes the numbers of a column for fractions writes of 2026011308.
 _AS_FLOAT = re.compile(r"^(\d{8,14})\.0+$")
 _DAY_ZERO = datetime(1899, 12, 30)
@@ -118,7 +118,7 @@ def parse_stamp(text: str, form: str | None = None) -> Stamp:
     text = _AS_FLOAT.sub(r"\1", text)
     if epoch := _EPOCH.fullmatch(text):
         return Stamp(datetime.fromtimestamp(int(epoch[1]), UTC).replace(tzinfo=None), UTC)
-    if _DAYS.fullmatch(text):
+    if DAYS.fullmatch(text):
         # To the minute: fractions of a day are rounded.
         return Stamp(_DAY_ZERO + timedelta(minutes=round(float(text) * 1440)), None)
     text, later = half_day(_by_number(with_plain_year(text)))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from hazecast.alerts.messages.texts import LANGUAGES
 from hazecast.grids.errors import ConflictError
@@ -19,26 +19,11 @@ from hazecast.services.store.tables.delivery import Subscription
 from hazecast.services.web.app import create_app
 from hazecast.services.web.page.console import _MESSAGES
 from tests.support.accessibility import scan
-from tests.support.browser import browsing, serving
 from tests.support.catalogs import fields_of
-from tests.support.console_world import Bureau, bureau, draft, sign_in
+from tests.support.console_world import Bureau, draft, sign_in
 
 # Patient with a busy machine; nothing here is a measurement of time.
 expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Iterator[Bureau]:
-    made = bureau(tmp_path_factory.mktemp("console"))
-    with serving(made.site):
-        yield made
-    made.world.close()
 
 
 @pytest.fixture

@@ -7,28 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from hazecast.services.accounts.keys import revoke_key
 from hazecast.services.store.draft_reads import draft_of
-from tests.support.browser import browsing, serving
-from tests.support.console_world import Bureau, bureau, draft, sign_in
+from tests.support.console_world import Bureau, draft, sign_in
 
 expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Iterator[Bureau]:
-    made = bureau(tmp_path_factory.mktemp("console"))
-    with serving(made.site):
-        yield made
-    made.world.close()
 
 
 @pytest.fixture

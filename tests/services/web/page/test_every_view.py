@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from hazecast.services.accounts.accounts import add_account
 from hazecast.services.core.settings import Settings
 from hazecast.services.store.store import Store
 from tests.support.accessibility import scan, walk
-from tests.support.browser import LATER, SAMPLE_TIME, Site, browsing, loaded, sample_site, serving
-from tests.support.console_world import Bureau, bureau, sign_in
+from tests.support.browser import LATER, SAMPLE_TIME, Site, loaded, sample_site, serving
+from tests.support.console_world import sign_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.slowest, pytest.mark.timeout(900)]
 expect.set_options(timeout=60_000)
@@ -22,23 +22,9 @@ _OPEN = "document.querySelectorAll('details').forEach(one => { one.open = true; 
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Site]:
     with serving(sample_site(tmp_path_factory.mktemp("views"))) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Iterator[Bureau]:
-    made = bureau(tmp_path_factory.mktemp("desk"))
-    with serving(made.site):
-        yield made
-    made.world.close()
 
 
 @pytest.fixture(params=["light", "dark"])

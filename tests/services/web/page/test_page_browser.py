@@ -11,7 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from hazecast.services.core.settings import Settings
 from hazecast.services.work.cycle import run_cycle
@@ -21,7 +21,6 @@ from tests.support.browser import (
     LATER,
     SAMPLE_TIME,
     Site,
-    browsing,
     episode_site,
     find_place,
     loaded,
@@ -32,12 +31,6 @@ from tests.tools.page_speed import BUDGET_BYTES, measure
 
 # Patient with a busy machine; nothing here is a measurement of time.
 expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
